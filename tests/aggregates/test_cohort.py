@@ -170,6 +170,7 @@ class TestClosing:
 
     def test_a_level_that_nobody_opened_or_came_to_records_nothing(self) -> None:
         assert settled(cohort(), about=(), closed=True) == []
+        assert settled(cohort(OPENED), about=(), closed=True) == [self.STOPPED]  # opened, and nobody came
         came = settled(cohort(), now("S001", PENDING), closed=True)
         assert came == [MemberInfused(subject="S001", on=DAY, standing=PENDING), self.STOPPED]
 

@@ -5,15 +5,18 @@ Days are counted from 2026-03-01: with 7 days, an infusion on day 1 is followed 
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 import attrs
 import pytest
 from site_desk import OPEN
 
-from trialdomain import ClinicalTime
+from trialdomain import ClinicalTime, Dose
 from trialdomain.aggregates.infusions import (
+    DoseNotOfLevel,
     SentinelNotCleared,
     StaggerNotKept,
+    against_amount,
     against_hold,
     against_number,
     against_sentinel_days,
@@ -87,6 +90,7 @@ class TestTheSentinelByDaysAlone:
             (8, [(1, "S001")], None, None),
             (8, [(1, "S001"), (3, "S002")], None, None),  # the first one is the sentinel
             (8, [(3, "S002"), (1, "S001")], None, None),
+            (8, [(3, "S001"), (1, "S002")], None, None),  # the first by the day, not by the name
             (1, [(7, "S001")], "S009", 8),  # recorded late: they are the sentinel of the other
             (1, [(8, "S001")], None, None),
             (1, [(1, "S001")], "S001", 8),
@@ -107,6 +111,14 @@ class TestTheSentinelByDaysAlone:
         hold = Hold(level=1, sentinel="S001", until=on(8), for_people=False, why="S001 is observed")
         assert [str(one) for one in against_hold(hold)] == ["S001 is observed"]
         assert list(against_hold(None)) == []
+
+
+@pytest.mark.parametrize("dose", [None, Dose(amount=Decimal(10), unit="mg")])
+def test_an_infusion_at_a_level_that_there_is_not_belongs_to_none(dose: Dose | None) -> None:
+    fact = Infused(level=9, started_at=ClinicalTime.of(on(1)), dose=dose)
+    found = list(against_amount(fact, OPEN))
+    assert [type(one) for one in found] == [DoseNotOfLevel]
+    assert [one.received for one in found if isinstance(one, DoseNotOfLevel)] == [None]
 
 
 @pytest.mark.parametrize(("most", "taken", "full"), [(9, 8, False), (9, 9, True), (9, 10, True), (None, 99, False)])

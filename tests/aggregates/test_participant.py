@@ -125,7 +125,7 @@ class TestAnInfusion:
 
     @pytest.mark.parametrize(
         ("administrations", "had", "refused"),
-        [(1, 1, True), (2, 1, False), (2, 2, True), (3, 2, False), (None, 9, False)],
+        [(1, 1, True), (1, 2, True), (2, 1, False), (2, 2, True), (3, 2, False), (None, 9, False)],
     )
     def test_a_protocol_says_how_many_there_are(self, administrations: int | None, had: int, *, refused: bool) -> None:
         protocol = attrs.evolve(NO_DESIGN, administrations=administrations)
@@ -141,6 +141,12 @@ class TestAnInfusion:
     def test_the_same_one_again_records_nothing(self) -> None:
         assert given(*READY, infused(4)).infuse(infused(4)) == []
         assert given(*READY).infuse(infused(4)) == [infused(4)]
+
+
+@pytest.mark.parametrize("site", ["01", None])
+def test_the_site_is_the_one_of_the_consent(site: str | None) -> None:
+    assert given(attrs.evolve(CONSENT, site=site)).site == site
+    assert given().site is None
 
 
 class TestAnEnrollment:

@@ -185,3 +185,8 @@ class TestAnAmendment:
             trial(REGISTERED).amend(amendment(attrs.evolve(moved, version="2")), infused=(), enrolling=True)
         fact = amendment(attrs.evolve(moved, version="2"))
         assert trial(REGISTERED).amend(fact, infused=(), enrolling=False) == [fact]
+
+    def test_without_a_design_before_or_after_no_start_moves(self) -> None:
+        without = attrs.evolve(OPEN, design=None)
+        assert against_another_start(OPEN, without) is None
+        assert against_another_start(without, OPEN) is None

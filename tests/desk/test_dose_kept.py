@@ -24,6 +24,7 @@ from trialdomain import (
 from trialdomain.aggregates.trial import AmendmentUnusable
 from trialdomain.events.participant import Infused
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.rules.dose_kept import against_redefining
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -85,6 +86,19 @@ class TestAtTheDesk:
         site = infused(*KNOWN)
         amend(site, after)
         assert site.state().protocol == after
+
+    @pytest.mark.parametrize("before", ["abc", "bac", "cba"])
+    @pytest.mark.parametrize("after", ["abc", "bac", "cba"])
+    def test_levels_in_use_keep_their_order_whatever_their_labels(self, before: str, after: str) -> None:
+        """Levels a and b are in use; their order is their places in the protocol."""
+        old, new = (
+            attrs.evolve(OPEN, levels=tuple(DoseLevel(level=at, label=one) for at, one in enumerate(order, 1)))
+            for order in (before, after)
+        )
+        same = (before.index("a") < before.index("b")) == (after.index("a") < after.index("b"))
+        first, second = sorted("ab", key=before.index)
+        expected = f"participants were infused at levels {first}, {second}, in this order of doses: keep their order"
+        assert against_redefining(old, new, {"a", "b"}) == (None if same else expected)
 
     def test_a_level_in_use_is_not_removed(self) -> None:
         site = infused(*KNOWN)

@@ -32,6 +32,7 @@ from trialdomain.commands.guards import DesignAbsent
 from trialdomain.designs.registry import design_of
 from trialdomain.desk.acts import LevelUnknown
 from trialdomain.desk.escalation import DecisionOutOfOrder
+from trialdomain.events.basis import Basis
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import DoseRecommended, MtdDeclared, NotEstablished
 from trialdomain.limits.recommendation import DoseNotTolerated, against_recommending, highest_recommendable
@@ -185,6 +186,19 @@ class TestBesideAnMtd:
         [breach] = against_recommending(2, decision, tallies, design=design, conclusion=None)
         assert str(breach) == ("level 2 cannot be recommended: the MTD by the design is level 1; recommend level 1")
 
+    def test_a_declared_mtd_above_what_is_tolerated_now_is_not_the_reason(self, nine: Site) -> None:
+        """Level 3 was declared; by one DLT in 3 there, level 2 is the highest that is tolerated."""
+        conclusion = MtdDeclared(level=3, bounded_above=False, basis=recommend(nine, 3).fact.basis)
+        nine.toxicity("S301", onset=day(32))
+        state = nine.state()
+        [breach] = against_recommending(
+            3, state.decision, state.counts.tallies, design=state.design, conclusion=conclusion
+        )
+        assert str(breach) == (
+            "level 3 cannot be recommended: it has 1 DLT in 3 evaluable, and level 2 is the highest level that the "
+            "rule tolerates; recommend level 2 or a lower one"
+        )
+
     def test_nothing_while_people_say_that_no_level_is_tolerated(self) -> None:
         site = Site()
         site.treat("S001", "S002", "S003")
@@ -203,6 +217,63 @@ class TestBesideAnMtd:
         )
         site.desk.void(none, reason="both events were of somebody else")
         assert recommend(site, 1).fact.level == 1
+
+
+class TestLabels:
+    """Labels are names: the levels stand in the order 1, 1a, 2, and the label of no level is above none."""
+
+    TALLIES = (
+        Tally(level=1, place=1, evaluable=3),
+        Tally(level="1a", place=2, evaluable=3),
+        Tally(level=2, place=3, evaluable=3),
+    )
+
+    def refused(self, level: Label, tallies: tuple[Tally, ...] = TALLIES, declared: Label | None = None) -> list[str]:
+        basis = Basis(
+            design="3+3/1",
+            protocol_version="1",
+            tallies=self.TALLIES,
+            last_level=2,
+            final_closings=(),
+            slots=(),
+            position=9,
+            on=day(45),
+        )
+        conclusion = None if declared is None else MtdDeclared(level=declared, bounded_above=False, basis=basis)
+        found = against_recommending(
+            level, Decision.wait(level=2), tallies, design=design_of(ThreePlusThree()), conclusion=conclusion
+        )
+        return [str(one) for one in found]
+
+    def test_every_tolerated_level_may_be_recommended(self) -> None:
+        assert [self.refused(level) for level in (1, "1a", 2)] == [[], [], []]
+
+    @pytest.mark.parametrize(
+        ("declared", "refused"),
+        [
+            (2, []),
+            ("1a", ["the MTD was declared as level 1a; recommend level 1a or a lower one"]),
+            (1, ["the MTD was declared as level 1; recommend level 1"]),
+        ],
+    )
+    def test_a_declared_mtd_is_the_highest_by_its_place(self, declared: Label, refused: list[str]) -> None:
+        assert self.refused(2, declared=declared) == [f"level 2 cannot be recommended: {one}" for one in refused]
+
+    @pytest.mark.parametrize("level", [0, 3, "1b"])
+    def test_what_is_no_level_is_not_recommended(self, level: Label) -> None:
+        (refused,) = self.refused(level)
+        assert refused == (
+            f"level {level} cannot be recommended: it is no level of the protocol, and level 2 is the highest level "
+            f"that the rule tolerates; recommend level 2 or a lower one"
+        )
+
+    def test_the_counts_are_those_of_the_level(self) -> None:
+        toxic = (*self.TALLIES[:2], Tally(level=2, place=3, evaluable=3, dlts=1, pending=2))
+        (refused,) = self.refused(2, toxic)
+        assert refused == (
+            "level 2 cannot be recommended: it has 1 DLT in 3 evaluable and 2 pending, and level 1a is the highest "
+            "level that the rule tolerates; recommend level 1a or a lower one"
+        )
 
 
 class TestEveryDesign:

@@ -53,6 +53,7 @@ def without(why: NotEstablished, candidate: int | None = None) -> MtdNotEstablis
         (without(ENDED, 2), Mtd(), True, False),  # 2 in 6
         (without(ENDED, 3), Mtd(), True, False),  # nobody
         (without(ENDED, 4), Mtd(), True, False),  # no level
+        (without(ENDED, 0), Mtd(), True, False),  # nor is this one, below the first
     ],
 )
 def test_a_conclusion_is_that_of_the_design(

@@ -66,6 +66,7 @@ class TestWhatOnlyPeopleJudge:
             (seen(20, dlt=noted(30, "had a DLT")), True),  # a DLT on any day
             (seen(7, endings=[LEFT]), True),
             (seen(8, endings=[LATE]), None),  # the observation was over
+            (seen(9, endings=[noted(9, "left")]), None),
         ],
     )
     def test_a_dlt_and_an_end_before_the_observation_is_over(self, watched: Watched, *, waits: bool | None) -> None:
@@ -95,6 +96,7 @@ class TestWhatOnlyPeopleJudge:
             (decided(5, Decision.escalate(to=1)), None),
             (decided(5, Decision.de_escalate(to=1)), None),
             (decided(5, Decision.enroll(level=2)), True),  # another level
+            (decided(5, Decision.enroll(level=0)), True),
             (decided(5, Decision.wait(level=1)), True),  # no treatment
         ],
     )

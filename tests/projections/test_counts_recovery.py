@@ -4,7 +4,7 @@ Expected days are counted by hand from the values of each case; day 0 is the sta
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import attrs
@@ -12,9 +12,14 @@ import pytest
 
 from trialdomain import BloodProduct, EndpointRules, Flag, MedicationClass, Recovery, Status, endpoint_rules, lab
 from trialdomain.events.participant import Transfused
+from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.endpoints.parts import RecoveryAnchor
 from trialdomain.reports.endpoints.report import value_words
+from trialdomain.rules.counts import read_counts
+from trialdomain.rules.observation import EndedBy, Observation
+from trialdomain.rules.recovery import course_of
 from trialdomain.testing.patient import T0, Patient, at
+from trialdomain.values.clinical.analyte import Count
 
 CIBMTR = ["10", "35", "30", "25", "10", "15", "19", "23", "25", "40", "50"]
 """Daily platelets from 2008-01-01 (CIBMTR forms manual); day 0 stands for that day."""
@@ -44,6 +49,15 @@ class TestThePublishedExample:
     def test_a_transfusion_within_the_run_prevents_it(self) -> None:
         patient = Patient(endpoint_rules(platelets=20)).counts("PLT", CIBMTR).transfused(0, 8)
         assert patient.value("S9", on=10).status is Status.CENSORED
+
+    def test_it_rests_on_the_transfusions_that_held_a_high_value_back_and_on_no_other(self) -> None:
+        """Low up to day 9: the transfusion of day 3 holds nothing back. That of day 10 holds back days 10 to 16."""
+        low = Patient().counts("PLT", days_below(2, 9))
+        rests_on = len(low.value("S9").evidence)
+        low.transfused(3)
+        assert (low.value("S9").value, len(low.value("S9").evidence)) == (10, rests_on)
+        low.transfused(10)
+        assert (low.value("S9").value, len(low.value("S9").evidence)) == (17, rests_on + 1)
 
     def test_red_cells_do_not_hold_platelets_back(self) -> None:
         patient = Patient(endpoint_rules(platelets=20)).counts("PLT", CIBMTR)
@@ -129,6 +143,16 @@ class TestTheEdgeOfTheWindow:
         values = days_below(5, 41, "0.1", "1")
         assert Patient().counts("ANC", {**values, 48: "1", 49: "1"}).value("S7").value == 42
         assert Patient().counts("ANC", {**values, 49: "1", 50: "1"}).value("S7").status is Status.CENSORED
+
+    def test_a_run_of_day_42_that_one_later_value_alone_confirms_is_still_open(self) -> None:
+        """High on days 42 and 43, and three are asked: the last value before the run is the low one of day 41."""
+        found = Patient().counts("ANC", {**days_below(5, 41, "0.1", "1"), 43: "1"}).value("S7")
+        assert (found.status, found.days, found.flags) == (Status.CENSORED, 41, (Flag.UNCONFIRMED,))
+
+    def test_what_comes_after_a_run_that_began_too_late_is_not_looked_at(self) -> None:
+        """High on day 43, after the window; the open bound of day 44 ends no run of the window."""
+        found = Patient().counts("ANC", {**days_below(5, 42, "0.1", "1"), 43: "1", 44: "> 0.2"}).value("S7")
+        assert (found.status, found.days, found.flags) == (Status.CENSORED, 42, ())
 
     def test_an_unconfirmed_run_is_censored_on_the_last_date_before_it(self) -> None:
         found = Patient().counts("ANC", {0: "2", 5: "0.1", 9: "0.2", 12: "1", 13: "1"}).value("S7", on=13)
@@ -267,6 +291,11 @@ class TestPrevalence:
         found = Patient().counts("PLT", {**self.BEFORE, -1: "100"}).value("S8")
         assert found.value is False
 
+    def test_a_result_that_a_bound_leaves_open_is_no_value(self) -> None:
+        """30 two days before the start, and below 60 one day before it: the last value is the 30."""
+        values = {**self.BEFORE, -1: "< 60"}
+        assert Patient().counts("PLT", values).value("S8").status is Status.PREVALENT
+
     def test_within_seven_days(self) -> None:
         values = dict.fromkeys(range(0, 43, 7), "100")
         assert Patient().counts("PLT", {-7: "30", **values}).value("S8").status is Status.PREVALENT
@@ -377,6 +406,40 @@ class TestEpisodes:
     def test_an_episode_under_way_ends_with_the_observation(self) -> None:
         (episode,) = Patient().counts("ANC", days_below(30, 42, "0.1", "1")).value("S7").episodes
         assert (episode.days, episode.ongoing) == (13, True)
+
+
+class TestTheCourse:
+    """The course of neutrophils by itself, with leukocytes in their place on one day."""
+
+    def test_a_recovery_is_confirmed_and_rests_on_neutrophils_alone(self) -> None:
+        results = [
+            lab("WBC", "0.4", "10*9/L", collected_at=at(5)),
+            *(lab("ANC", "1", "10*9/L", collected_at=at(number)) for number in (10, 11, 12)),
+        ]
+        meta = Meta(recorded_at=datetime(2026, 9, 1, tzinfo=UTC), user="u", command="c", part=1, parts=1)
+        entries = [
+            Recorded(trial="T", position=position, stream="s", version=position, meta=meta, fact=fact)
+            for position, fact in enumerate(results, start=1)
+        ]
+        last = T0 + timedelta(days=42)
+        frame = Observation(
+            start=T0,
+            window_last=last,
+            end=last,
+            ended_by=EndedBy.WINDOW,
+            ended_position=None,
+            confirmed_until=last + timedelta(days=7),
+            opened_by=(),
+            infusion_first=False,
+            imputed=False,
+        )
+        rules = EndpointRules()
+        days = read_counts(entries, first=T0, last=last, rules=rules)[Count.NEUTROPHILS].days
+        course = course_of(days, [], rule=rules.neutrophils, frame=frame, rules=rules)
+        assert course.recovered is not None
+        assert (course.unconfirmed, course.recovered.unconfirmed) == (False, False)
+        assert course.anchor is not None
+        assert [one.derived for one in (course.anchor, *course.recovered.run)] == [True, False, False, False]
 
 
 def test_every_anchor_has_a_preset() -> None:

@@ -1,13 +1,23 @@
 """Febrile neutropenia, infections, bleeding, transfusions and anti-infectives, on cases computed by hand."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import attrs
 import pytest
 
-from trialdomain import BloodProduct, BodySite, EndpointRules, Flag, Intent, Status, endpoint_rules
-from trialdomain.events.participant import AdverseEventFollowedUp, Transfused
+from trialdomain import BloodProduct, BodySite, EndpointRules, Flag, Intent, Status, endpoint_rules, lab
+from trialdomain.desk.observed import vital_sign
+from trialdomain.events.participant import (
+    AdverseEventFollowedUp,
+    LabRecorded,
+    Transfused,
+    VitalSign,
+    VitalSignRecorded,
+)
+from trialdomain.events.recorded import Meta, Recorded
+from trialdomain.protocol.endpoints.parts import FebrileNeutropenia
+from trialdomain.rules.fever import temperatures
 from trialdomain.testing.patient import T0, Patient, at
 
 LOW = dict.fromkeys(range(43), "0.2")
@@ -96,6 +106,37 @@ class TestTheCountThatGoesWithIt:
             patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).temperature(10, "39", "12:00")
             assert patient.count_at("ANC", "0.2", 10, clock).value("S1").value is febrile
 
+    @pytest.mark.parametrize(("clock", "febrile"), [("11:00", True), ("07:00", True), ("06:59", False)])
+    def test_the_latest_before_it_may_be_of_any_hour_of_the_time_that_the_protocol_gives(
+        self, clock: str, *, febrile: bool
+    ) -> None:
+        """Within an hour on either side there is none; the five hours before the fever of 12:00 begin at 07:00."""
+        rules = EndpointRules()
+        fever = attrs.evolve(rules.febrile_neutropenia, pairing_hours=0, pairing_before_hours=5)
+        patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).temperature(10, "39", "12:00")
+        assert patient.count_at("ANC", "0.2", 10, clock).value("S1").value is febrile
+
+    @pytest.mark.parametrize(
+        ("fever", "count", "before", "febrile"),
+        [
+            # 11:00 on the 13th and 10:30 on the 14th, both in UTC: 23 hours 30 minutes after it, three dates later
+            ("2026-03-12T23:00-12:00", "2026-03-15T00:30+14:00", 24, True),
+            ("2026-03-12T23:00-12:00", "2026-03-15T01:01+14:00", 24, False),
+            # 10:30 on the 14th and 10:30 on the 12th, both in UTC: 48 hours before it, four dates earlier
+            ("2026-03-15T00:30+14:00", "2026-03-11T22:30-12:00", 48, True),
+            ("2026-03-15T00:30+14:00", "2026-03-11T22:29-12:00", 48, False),
+        ],
+    )
+    def test_hours_count_and_not_dates_where_offsets_differ(
+        self, fever: str, count: str, before: int, *, febrile: bool
+    ) -> None:
+        rules = EndpointRules()
+        paired = attrs.evolve(rules.febrile_neutropenia, pairing_before_hours=before)
+        patient = Patient(attrs.evolve(rules, febrile_neutropenia=paired))
+        patient.facts.append(vital_sign(VitalSign.TEMPERATURE, "39", "Cel", measured_at=fever))
+        patient.facts.append(lab("ANC", "0.2", "10*9/L", collected_at=count))
+        assert patient.value("S1").value is febrile
+
     def test_leukocytes_stand_in_for_it(self) -> None:
         assert Patient().counts("WBC", {10: "0.8"}).temperature(10, "39").value("S1").value is True
 
@@ -139,6 +180,55 @@ class TestFebrileNeutropeniaAsReported:
     def test_with_nothing_to_derive_it_from_reports_alone_speak_and_that_is_flagged(self) -> None:
         found = Patient().value("S1")
         assert (found.value, found.flags) == (False, (Flag.NOT_DERIVED,))
+
+
+class TestTheReadings:
+    """Which vital signs are read, of days 2 to 4."""
+
+    @pytest.mark.parametrize(
+        ("sign", "value", "unit", "measured_at", "read"),
+        [
+            (VitalSign.TEMPERATURE, "39", "Cel", at(1), False),
+            (VitalSign.TEMPERATURE, "39", "Cel", at(2), True),
+            (VitalSign.TEMPERATURE, "39", "Cel", at(4, "23:59"), True),
+            (VitalSign.TEMPERATURE, "39", "Cel", at(5), False),
+            (VitalSign.TEMPERATURE, "39", "Cel", "2026-03", False),  # of no day
+            (VitalSign.OXYGEN_SATURATION, "95", "%", at(3), False),
+        ],
+    )
+    def test_temperatures_with_a_day_from_the_first_to_the_last(
+        self, sign: VitalSign, value: str, unit: str, measured_at: str, *, read: bool
+    ) -> None:
+        meta = Meta(recorded_at=datetime(2026, 9, 1, tzinfo=UTC), user="u", command="c", part=1, parts=1)
+        fact = vital_sign(sign, value, unit, measured_at=measured_at)
+        entry = Recorded(trial="T", position=1, stream="s", version=1, meta=meta, fact=fact)
+        first, last = T0 + timedelta(days=2), T0 + timedelta(days=4)
+        for days in ((first, last), (date(2026, 3, 1), last)) if measured_at == "2026-03" else ((first, last),):
+            found = temperatures([entry], first=days[0], last=days[1], rule=FebrileNeutropenia())
+            assert [one.entry for one in found] == ([entry] if read else [])
+
+    def test_of_two_of_one_moment_the_warm_one_that_was_recorded_first_is_of_the_run(self) -> None:
+        """38.0 twice at 08:00 and once at 09:01: the evidence has the first and the third of the three."""
+        patient = low()
+        for clock in ("08:00", "08:00", "09:01"):
+            patient.temperature(10, "38.0", clock)
+        read = [one.position for one in patient.history().entries() if isinstance(one.fact, VitalSignRecorded)]
+        named = patient.value("S1").evidence
+        assert [position in named for position in read] == [True, False, True]
+
+    def test_a_first_day_rests_on_its_first_reading(self) -> None:
+        one_day, two_days = low().temperature(10, "39", "08:00"), low().temperature(10, "39", "08:00")
+        two_days.temperature(11, "39", "08:00")
+        assert two_days.value("S1").evidence == one_day.value("S1").evidence
+
+    @pytest.mark.parametrize("offset", ["", "+08:00"])
+    def test_times_without_an_offset_are_compared_among_themselves(self, offset: str) -> None:
+        """Other systems may give them: 38.0 at 08:00 and at 09:01 are an hour and a minute apart."""
+        patient = low()
+        for clock in ("08:00", "09:01"):
+            measured = f"{at(10)}T{clock}{offset}"
+            patient.facts.append(vital_sign(VitalSign.TEMPERATURE, "38.0", "Cel", measured_at=measured))
+        assert patient.value("S1").value is True
 
 
 class TestHowLongFebrileNeutropeniaLasts:
@@ -239,6 +329,89 @@ class TestHowLongFebrileNeutropeniaLasts:
     ) -> None:
         found = low().temperature(10, "39", "08:00").temperature(12, "36.5", clock).value("S2", on=20)
         assert (found.value, found.flags) == (1, flags)
+
+    def test_nobody_measured_it_since_it_was_last_warm(self) -> None:
+        """Fever on day 10, warm on day 11, and nothing since: nobody knows how it was in the 48 hours after that."""
+        found = low().temperature(10, "39", "08:00").temperature(11, "38.1", "08:00").value("S2", on=20)
+        assert (found.value, found.flags) == (1, (Flag.NO_TEMPERATURE,))
+
+    @pytest.mark.parametrize(("on", "days", "flag"), [(11, 2, Flag.ONGOING), (12, 1, Flag.NO_TEMPERATURE)])
+    def test_without_a_time_two_days_are_48_hours(self, on: int, days: int, flag: Flag) -> None:
+        found = low().temperature(10, "39").value("S2", on=on)
+        assert (found.value, found.flags) == (days, (flag,))
+
+    def test_two_readings_of_one_day_without_times_may_be_of_one_hour(self) -> None:
+        """12 hours without fever end it here; the reading of that day may have come within them."""
+        rules = EndpointRules()
+        fever = attrs.evolve(rules.febrile_neutropenia, afebrile_hours=12)
+        patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).counts("ANC", LOW)
+        assert patient.temperature(10, "39").temperature(10, "36.5").value("S2").flags == ()
+
+    @pytest.mark.parametrize(("clock", "days", "ongoing"), [("00:00", 1, False), ("00:01", 2, True)])
+    def test_48_hours_may_end_with_the_last_day_of_the_observation(
+        self, clock: str, days: int, *, ongoing: bool
+    ) -> None:
+        """Midnight of day 10, and the end of day 11: 48 hours."""
+        found = low().temperature(10, "39", clock).value("S2", on=11)
+        assert (found.value, Flag.ONGOING in found.flags) == (days, ongoing)
+
+    @pytest.mark.parametrize(("clock", "days"), [("00:00", 1), ("00:01", 2)])
+    def test_or_with_the_day_of_a_count_without_a_time(self, clock: str, days: int) -> None:
+        """Fever on day 9, warm at midnight of day 10, neutrophils back some time on day 11, by its end at the latest.
+
+        With 48 hours without fever, it ended on day 9; with a minute less, the day before neutrophils were back.
+        """
+        patient = Patient().counts("ANC", {9: "0.3", 11: "2"}).temperature(9, "39", "08:00")
+        assert patient.temperature(10, "38.1", clock).value("S2").value == days
+
+    def test_a_count_of_the_very_moment_does_not_end_it(self) -> None:
+        """At 08:00 on day 10 neutrophils were 0.3 and 2.0, the lower one counts; nothing ended it before day 11."""
+        patient = Patient().count_at("ANC", "0.3", 10, "08:00").count_at("ANC", "2.0", 10, "08:00")
+        patient.count_at("ANC", "0.3", 11, "08:00")
+        found = patient.temperature(10, "39", "08:00").temperature(11, "39", "08:00").value("S2", on=11)
+        assert (found.value, found.details["longest"]) == (2, 2)
+
+    @pytest.mark.parametrize("back", [9, 10])
+    def test_a_count_with_a_time_ends_no_fever_without_one_that_may_have_come_later(self, back: int) -> None:
+        """Neutrophils were back at 20:00 on day 9 or 10, and low in the mornings: days 10 and 11 are one fever."""
+        patient = Patient().count_at("ANC", "2.0", back, "20:00")
+        for number in (10, 11):
+            patient.count_at("ANC", "0.3", number, "07:00").temperature(number, "39")
+        found = patient.value("S2", on=11)
+        assert (found.value, found.details["longest"]) == (2, 2)
+
+    def test_a_fever_later_on_the_day_on_which_it_ended_begins_another_one(self) -> None:
+        """Neutrophils 2.0 at 20:00 end the fever of the morning; that of 21:00 goes on, and both share day 10."""
+        patient = Patient()
+        for value, number, clock in (("0.3", 10, "07:00"), ("2.0", 10, "20:00"), ("0.3", 10, "20:45")):
+            patient.count_at("ANC", value, number, clock)
+        patient.count_at("ANC", "0.3", 11, "07:00")
+        patient.temperature(10, "39", "08:00").temperature(10, "39", "21:00").temperature(11, "39", "08:00")
+        found = patient.value("S2", on=11)
+        assert (found.value, found.details["longest"]) == (2, 2)
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (at(12, "09:00"), at(12)),  # without a time: the end of the day
+            (f"{at(12)}T09:00+08:00", f"{at(12)}T08:00+00:00"),  # 01:00 and 08:00 in UTC
+        ],
+    )
+    def test_the_count_that_ends_it_is_the_first_one(self, first: str, second: str) -> None:
+        """Fever on day 10, neutrophils back twice on day 12, whichever was recorded first."""
+        for order in ((first, second), (second, first)):
+            patient = Patient().count_at("ANC", "0.3", 10, "07:00").temperature(10, "39", "08:00")
+            patient.temperature(12, "38.1", "00:30")
+            for one in order:
+                patient.facts.append(lab("ANC", "2", "10*9/L", collected_at=one))
+            history = patient.history()
+            named = {
+                entry.fact.collected_at.text
+                for entry in history.entries()
+                if isinstance(entry.fact, LabRecorded) and entry.position in patient.value("S2").evidence
+            }
+            assert first in named
+            assert second not in named
 
     @pytest.mark.parametrize(("back", "days"), [(13, 1), (14, 1), (15, 1)])
     def test_a_count_without_a_time_counts_as_taken_at_the_end_of_its_day(self, back: int, days: int) -> None:

@@ -15,7 +15,7 @@ from trialdomain import Agent, Assessor, Attribution, ClinicalTime, DltRule, Out
 from trialdomain.events.participant import AdverseEventFollowedUp, AdverseEventReported, Died, Infused
 from trialdomain.events.recorded import Meta, Recorded
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
-from trialdomain.rules.adverse_event import AdverseEvent, Dated, joined_events
+from trialdomain.rules.adverse_event import AdverseEvent, Dated, joined_events, worse_by_row
 from trialdomain.rules.dlt import judged_unrelated, qualifying
 from trialdomain.values.clinical.toxicity import Seriousness
 
@@ -125,6 +125,15 @@ class TestSeriousness:
         later = entry(AdverseEventFollowedUp(event="AE1", on=when(4), **said), 2)  # type: ignore[arg-type]  # as named
         assert AdverseEvent.of(attrs.evolve(first, fact=fact), [later]).seriousness == named
 
+    @pytest.mark.parametrize(("on", "serious"), [(3, (None, 1)), (4, (True, 2)), (5, (True, 2))])
+    def test_it_is_known_from_the_day_of_the_entry_that_says_so(
+        self, on: int, serious: tuple[bool | None, int]
+    ) -> None:
+        later = entry(AdverseEventFollowedUp(event="AE1", on=when(4), serious=True), 2)
+        first = reported(0, 3)
+        unsaid = attrs.evolve(first, fact=attrs.evolve(first.fact, serious=None))
+        assert AdverseEvent.of(unsaid, [later]).seriousness_by(day(on)) == serious
+
 
 class TestFatalBy:
     @pytest.mark.parametrize(("on", "fatal"), [(8, False), (9, True), (10, True)])
@@ -132,7 +141,7 @@ class TestFatalBy:
         event = AdverseEvent.of(reported(3, 4, outcome=Outcome.NOT_RECOVERED), [follow_up(9, 2, grade=5)])
         assert event.fatal_by(day(on)) is fatal
 
-    @pytest.mark.parametrize(("on", "fatal"), [(8, False), (9, True)])
+    @pytest.mark.parametrize(("on", "fatal"), [(8, False), (9, True), (10, True)])
     def test_by_its_outcome_from_the_day_of_the_entry_that_names_it(self, on: int, *, fatal: bool) -> None:
         event = AdverseEvent.of(reported(3, 4), [follow_up(9, 2, outcome=Outcome.FATAL)])
         assert event.fatal_by(day(on)) is fatal
@@ -202,6 +211,25 @@ class TestRowsOfOneDay:
         (event,) = joined_events([AdverseEvent(row) for row in rows])
         assert [(one.began, one.ended) for one in event.lasted()] == [(when(2), when(5)), (when(9), None)]
 
+    def test_the_death_that_one_of_them_led_to_is_of_the_event(self) -> None:
+        first, second = (reported(2, grade, position=at, linked_to="E7") for at, grade in ((1, 2), (2, 4)))
+        death = entry(Died(on=when(6), event="2"), 3)
+        (event,) = joined_events([AdverseEvent(first), AdverseEvent(second, death=death)])
+        assert (event.death, event.fatal) == (death, True)
+
+    def test_a_row_alone_is_left_as_it_is(self) -> None:
+        """Both judgments of one assessor stay, in their order: nothing has to be joined."""
+        row = reported(2, 3, attributions=[said(Relatedness.LIKELY), said(Relatedness.UNRELATED)])
+        assert joined_events([AdverseEvent(row)]) == [AdverseEvent(row)]
+
+    def test_the_milder_rows_began_with_the_gravest_and_do_not_rise_with_it(self) -> None:
+        """Rows of grades 1 and 3 on day 2; the second rose to 4 on day 5: that is no day of the first."""
+        mild, grave = (reported(2, grade, position=at, linked_to="E7") for at, grade in ((1, 1), (2, 3)))
+        rose = entry(AdverseEventFollowedUp(event="2", on=when(5), grade=4), 3)
+        found = worse_by_row([AdverseEvent(mild), AdverseEvent(grave, (rose,))], INFUSED.started_at)
+        by_row = {row: [(one.first, one.grade) for one in grades] for row, grades in found.items()}
+        assert by_row == {"1": [(day(2), 1)], "2": [(day(2), 3), (day(5), 4)]}
+
 
 class TestADeathAfterTheEnd:
     """An event that had ended on day 2, and led to a death on day 5: one of the two dates is wrong."""
@@ -216,6 +244,45 @@ class TestADeathAfterTheEnd:
     def test_unless_another_entry_says_that_it_was_back(self) -> None:
         event = AdverseEvent.of(reported(0, 4, ended=2), [follow_up(5, 4, grade=4)], [self.DEATH])
         assert [one.began for one in event.lasted()] == [when(0), when(5)]
+
+    def test_also_one_that_was_recorded_before_the_death(self) -> None:
+        event = AdverseEvent.of(reported(0, 4, ended=2), [follow_up(5, 2, grade=4)], [self.DEATH])
+        assert [one.began for one in event.lasted()] == [when(0), when(5)]
+
+    def test_nor_after_a_return_that_had_ended_too(self) -> None:
+        """Days 0 to 2, days 5 to 6, and a death on day 9: it lasted twice, and the death is of the second time."""
+        back = entry(AdverseEventFollowedUp(event="AE1", on=when(5), grade=3, ended=when(6)), 2)
+        event = AdverseEvent.of(reported(0, 4, ended=2), [back], [entry(Died(on=when(9), event="AE1"), 3)])
+        assert [(one.began, one.ended, [graded.grade for graded in one.grades]) for one in event.lasted()] == [
+            (when(0), when(2), [4]),
+            (when(5), when(6), [3, 5]),
+        ]
+
+
+class TestTheGradeOfADeath:
+    """A death that an event led to, of which only the month is known; the window ends on day 14, 26 March."""
+
+    @pytest.mark.parametrize(("onset", "counts"), [(14, True), (15, False), (19, False)])
+    def test_it_was_not_before_the_onset(self, onset: int, *, counts: bool) -> None:
+        """Day 19 is 31 March, the last day of the month: a death in March was on that very day."""
+        event = AdverseEvent.of(reported(onset, 4, outcome=Outcome.FATAL), [])
+        rule = DltRule(criteria=(DltCriterion(terms=("Fever",), min_grade=5),))
+        deaths = [entry(Died(on=ClinicalTime("2026-03")), 2)]
+        assert (qualifying(event, infusion=INFUSED, rule=rule, deaths=deaths) is not None) is counts
+
+
+class TestTheHourOfTheInfusion:
+    """An infusion at noon of day 0, and an event that ended on that day, at no known time."""
+
+    NOON = Infused(level=1, started_at=ClinicalTime("2026-03-12T12:00+00:00"))
+
+    @pytest.mark.parametrize(("clock", "counts"), [("11:59", False), ("12:00", True), ("12:01", True)])
+    def test_an_event_of_that_morning_began_before_it(self, clock: str, *, counts: bool) -> None:
+        report = reported(0, 3, ended=0)
+        fact = attrs.evolve(report.fact, onset=ClinicalTime(f"2026-03-12T{clock}+00:00"))
+        event = AdverseEvent.of(attrs.evolve(report, fact=fact), [])
+        assert event.began_before(self.NOON.started_at) is not counts
+        assert (qualifying(event, infusion=self.NOON, rule=DltRule()) is not None) is counts
 
 
 class TestACompanion:
@@ -248,6 +315,78 @@ class TestACompanion:
         assert (found and found.graded.first) == (None if counts_from is None else day(counts_from))
         assert (found is not None and found.by_longest) is by_longest
 
+    def test_it_is_dated_by_the_first_grades_of_the_two(self) -> None:
+        """The fever rose on day 8, and the chills on day 9: both were there from day 3 on."""
+        fever = AdverseEvent.of(reported(3, 3), [follow_up(8, 3, grade=4)])
+        assert self.found(fever, chills(2, rose=9)) == (day(3), 3)
+        assert self.found(fever, chills(6, rose=9)) == (day(6), 3)
+
+    @pytest.mark.parametrize(("joined", "grade"), [(7, 3), (8, 4), (9, 4)])
+    def test_the_grade_is_the_one_of_that_day(self, joined: int, grade: int) -> None:
+        fever = AdverseEvent.of(reported(3, 3), [follow_up(8, 3, grade=4)])
+        assert self.found(fever, chills(joined)) == (day(joined), grade)
+
+    def test_a_companion_of_before_the_infusion_leaves_the_day_of_the_fever(self) -> None:
+        """Chills since day -5, and a fever on the day of the infusion: both from day 0 on."""
+        assert self.found(AdverseEvent.of(reported(0, 3), []), chills(-5)) == (day(0), 3)
+
+    @pytest.mark.parametrize("name", ["AE0", "AE2"])
+    def test_it_is_any_other_event_of_the_participant_and_not_the_event_itself(self, name: str) -> None:
+        fever = AdverseEvent.of(reported(3, 3), [])
+        assert self.found(fever, chills(4, name=name)) == (day(4), 3)
+        both = DltRule(
+            criteria=(DltCriterion(terms=("Fever",), together_with=DltCompanion(terms=("Fever",), min_grade=1)),)
+        )
+        assert qualifying(fever, infusion=INFUSED, rule=both, others=[fever]) is None
+
+    @pytest.mark.parametrize(("fever_ended", "by_longest"), [(18, True), (19, False)])
+    def test_a_common_day_is_sure_where_each_possible_day_is_one(self, fever_ended: int, *, by_longest: bool) -> None:
+        """Chills that began in March, at the latest on day 19, the 31st; a fever from day 3 to day 18 or day 19."""
+        march = AdverseEventReported(event="AE2", term="Chills", grade=2, onset=ClinicalTime("2026-03"))
+        fever = AdverseEvent.of(reported(3, 3, ended=fever_ended), [])
+        others = [fever, AdverseEvent.of(entry(march, 2), [])]
+        rule = attrs.evolve(self.RULE, window_days=28)
+        found = qualifying(fever, infusion=INFUSED, rule=rule, others=others)
+        assert found is not None
+        assert found.by_longest is by_longest
+
+    def test_none_is_asked_of_a_fatal_grade(self) -> None:
+        """A fever of grade 5 on day 8 counts without chills, from that day on."""
+        fever = AdverseEvent.of(reported(3, 3), [follow_up(8, 2, grade=5)])
+        assert self.found(fever) == (day(8), 5)
+
+    def found(self, fever: AdverseEvent, *others: AdverseEvent) -> tuple[date, int] | None:
+        found = qualifying(fever, infusion=INFUSED, rule=self.RULE, others=[fever, *others])
+        return None if found is None else (found.graded.first, found.graded.grade)
+
+
+def chills(began: int, *, rose: int | None = None, name: str = "AE2") -> AdverseEvent:
+    report = AdverseEventReported(event=name, term="Chills", grade=2, onset=when(began))
+    later = [] if rose is None else [entry(AdverseEventFollowedUp(event=name, on=when(rose), grade=3), 9)]
+    return AdverseEvent.of(entry(report, 8), later)
+
+
+class TestADuration:
+    """A fever of grade 3 counts if it lasts longer than 7 days."""
+
+    RULE = DltRule(criteria=(DltCriterion(terms=("Fever",), min_grade=3, longer_than_days=7),))
+
+    @pytest.mark.parametrize(("onset", "by_longest"), [(13, False), (14, True)])
+    def test_by_the_longest_where_the_shortest_is_not_longer(self, onset: int, *, by_longest: bool) -> None:
+        """It ended in April, on the 1st or later: below on 2 April, day 21. 21 - 14 are 7 days, 21 - 13 are 8."""
+        report = reported(onset, 3)
+        event = AdverseEvent.of(attrs.evolve(report, fact=attrs.evolve(report.fact, ended=ClinicalTime("2026-04"))), [])
+        found = qualifying(event, infusion=INFUSED, rule=self.RULE)
+        assert found is not None
+        assert found.by_longest is by_longest
+
+    def test_what_counts_at_once_or_by_days_that_are_known_does_not_rest_on_the_longest(self) -> None:
+        at_once = qualifying(AdverseEvent.of(reported(3, 3), []), infusion=INFUSED, rule=DltRule())
+        lasted = qualifying(AdverseEvent.of(reported(3, 3, ended=12), []), infusion=INFUSED, rule=self.RULE)
+        assert at_once is not None
+        assert lasted is not None
+        assert (at_once.by_longest, lasted.by_longest) == (False, False)
+
 
 class TestASpell:
     """A fever of grade 3 on days 3 and 8."""
@@ -269,6 +408,32 @@ class TestASpell:
         assert spell.below == Dated(day(12), day(12), 3)
         (whole,) = AdverseEvent.of(self.BEGAN, [self.STILL, follow_up(12, 3, grade=2)]).spells(2)
         assert (whole.below, len(whole.grades)) == (None, 3)
+
+    def test_the_day_after_it_is_the_answer_whatever_was_said_before(self) -> None:
+        """Not recovered on day 9, and ended on day 10: below from day 11 on, and nothing is still open."""
+        told = [
+            self.STILL,
+            follow_up(9, 3, outcome=Outcome.NOT_RECOVERED),
+            entry(AdverseEventFollowedUp(event="AE1", on=when(12), ended=when(10)), 4),
+        ]
+        (spell,) = AdverseEvent.of(self.BEGAN, told).spells(3)
+        assert (spell.below, spell.still) == (Dated(day(11), day(11), 4), None)
+
+    @pytest.mark.parametrize(
+        ("outcome", "below", "still"),
+        [
+            (Outcome.NOT_RECOVERED, None, Dated(day(12), day(12), 3)),
+            (Outcome.RECOVERED, Dated(day(8), day(12), 3), None),  # between its grade and the entry that says so
+        ],
+    )
+    def test_of_an_event_that_came_back_the_last_outcome_is_of_the_last_one(
+        self, outcome: Outcome, below: Dated | None, still: Dated | None
+    ) -> None:
+        """A fever of day 3 ended on day 5, and came back on day 8."""
+        told = [follow_up(8, 2, grade=3), follow_up(12, 3, outcome=outcome)]
+        first, second = AdverseEvent.of(reported(3, 3, ended=5), told).spells(3)
+        assert (first.below, first.still) == (Dated(day(6), day(6), 1), None)
+        assert (second.below, second.still) == (below, still)
 
     @pytest.mark.parametrize(("on", "still"), [(8, True), (12, True), (7, False)])
     def test_not_recovered_shows_it_up_to_that_day_from_its_last_grade_on(self, on: int, *, still: bool) -> None:

@@ -244,6 +244,33 @@ class TestLaterGates:
         answered = CriteriaAnswered(gate=Gate.INFUSION, on=ClinicalTime(on), attestations=said)
         assert status("E15", CONSENT, answered, gate=Gate.INFUSION) is expected
 
+    def test_it_may_be_of_any_day_of_the_month(self) -> None:
+        said = (attested("E15", answer=False),)
+        answered = CriteriaAnswered(gate=Gate.INFUSION, on=ClinicalTime("2026-08"), attestations=said)
+        for on in (date(2026, 8, 1), date(2026, 8, 15)):
+            assert status("E15", CONSENT, answered, gate=Gate.INFUSION, on=on) is MET
+
+    def test_the_performance_status_is_the_latest_by_its_day_and_not_the_last_recorded(self) -> None:
+        """3 on 20 August, recorded after 1 on 30 August; one without a day counts as the earliest."""
+        told = [("1", "2026-08-30"), ("3", "2026-08-20"), ("4", None)]
+        findings = tuple(
+            Finding(name="ecog", number=Decimal(grade), on=None if on is None else ClinicalTime(on))
+            for grade, on in told
+        )
+        answered = CriteriaAnswered(gate=Gate.CHEMOTHERAPY, on=ClinicalTime.of(DAY), findings=findings)
+        started = ChemotherapyStarted(on=ClinicalTime.of(DAY), regimen="HiDAC")
+        for facts in ((answered,), (answered, started)):
+            assert status("I5", CONSENT, *facts, gate=Gate.CHEMOTHERAPY) is MET
+
+    @pytest.mark.parametrize("name", ["alt", "spo2"])
+    def test_any_other_finding_is_the_one_recorded_last(self, name: str) -> None:
+        """A value of 40 of 20 August replaces one of 30 August that was answered before it."""
+        told = [("50", "2026-08-30"), ("40", "2026-08-20")]
+        findings = tuple(Finding(name=name, number=Decimal(value), on=ClinicalTime(on)) for value, on in told)
+        answered = CriteriaAnswered(gate=Gate.CHEMOTHERAPY, on=ClinicalTime.of(DAY), findings=findings)
+        known = known_of([CONSENT, answered], PROTOCOL, gate=Gate.CHEMOTHERAPY, on=DAY)
+        assert known.findings[name].number == 40
+
     def test_an_inhibitor_of_cell_division_on_the_infusion_day(self) -> None:
         given: Callable[..., ConcomitantMedicationGiven] = lambda agent, to: ConcomitantMedicationGiven(  # noqa: E731 - local
             agent=agent,
@@ -261,6 +288,9 @@ class TestLaterGates:
         assert status("E15", CONSENT, answered, given("low-dose cytarabine", None), gate=infusion) is UNMET
         assert status("E15", CONSENT, answered, given("Cytarabine", None), gate=infusion) is MET
         assert status("E15", CONSENT, answered, given("hydroxyurea", ClinicalTime("2026-08-30")), gate=infusion) is MET
+        for ended in ("2026-08-31", "2026-09-01"):
+            covers = given("hydroxyurea", ClinicalTime(ended))
+            assert status("E15", CONSENT, answered, covers, gate=infusion) is UNMET
 
     def test_the_answer_for_the_infusion_is_given_on_its_day(self) -> None:
         answered = CriteriaAnswered(
@@ -307,6 +337,25 @@ class TestABoundOfAProtocol:
         assert self.found(finding, Comparison.AT_LEAST) is at_least
         assert self.found(finding, Comparison.AT_MOST) is at_most
 
+    @pytest.mark.parametrize("comparison", [Comparison.AT_LEAST, Comparison.AT_MOST])
+    def test_words_are_no_number(self, comparison: Comparison) -> None:
+        assert self.found(words("glucose", "normal"), comparison) is NOT_ANSWERED
+
+    def test_a_number_with_a_unit_is_not_compared_with_one_without(self) -> None:
+        test = FactTest(finding="ecog", comparison=Comparison.AT_MOST, number=Decimal(2))
+        criterion = Criterion(id="G", kind=CriterionKind.INCLUSION, meaning="ECOG", answer=Answer.FACTS, tests=(test,))
+        protocol = attrs.evolve(PROTOCOL, criteria=(criterion,))
+        for unit, expected in ((None, MET), ("%", NOT_ANSWERED)):
+            known = Known.of([number("ecog", "1", unit)], [], on=DAY)
+            (one,) = assess(known, protocol, gate=Gate.SCREENING)
+            assert one.status is expected
+
+    @pytest.mark.parametrize(
+        "comparison", [Comparison.WITHIN_DAYS, Comparison.NOT_WITHIN_DAYS, Comparison.WITHIN_MONTHS]
+    )
+    def test_words_are_no_date(self, comparison: Comparison) -> None:
+        assert self.found(words("glucose", "long ago"), comparison) is NOT_ANSWERED
+
     @pytest.mark.parametrize(("value", "expected"), [("6.9", UNMET), ("7", UNMET), ("7.1", MET)])
     def test_an_exclusion_is_unmet_where_its_test_holds(self, value: str, expected: CriterionStatus) -> None:
         found = self.found(number("glucose", value, "mmol/L"), Comparison.AT_MOST, CriterionKind.EXCLUSION)
@@ -327,6 +376,13 @@ class TestABoundOfAProtocol:
 def test_the_reason_names_what_was_found_and_what_was_asked(finding: Finding, why: str) -> None:
     known = known_of([CONSENT, screened(finding)], PROTOCOL, gate=Gate.SCREENING, on=DAY)
     assert why in "; ".join(one.why for one in assess(known, PROTOCOL, gate=Gate.SCREENING)).split("; ")
+
+
+@pytest.mark.parametrize(("answer", "word"), [(True, "yes"), (False, "no")])
+def test_the_reason_of_a_word_is_that_word(answer: bool, word: str) -> None:
+    known = known_of([CONSENT, screened(attested("E1", answer=answer))], PROTOCOL, gate=Gate.SCREENING, on=DAY)
+    (why,) = [one.why for one in assess(known, PROTOCOL, gate=Gate.SCREENING) if one.criterion == "E1"]
+    assert why == f"attested: {word}"
 
 
 def test_blanks_and_capitals_make_no_other_agent_or_word() -> None:

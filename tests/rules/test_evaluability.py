@@ -221,7 +221,29 @@ def test_an_assessment_that_is_set_aside_says_whether_it_can_cover_the_window(on
     assert aside.words == f"the assessment of {on} {covers} 2026-03-31, the last day of the window"
 
 
+def test_a_month_that_goes_on_after_the_window_may_cover_it_too() -> None:
+    aside = SetAside(ClinicalTime("2026-03"), WindowResult.NO_DLT, 7, date(2026, 3, 20))
+    assert aside.words == "the assessment of 2026-03 is not known to cover 2026-03-20, the last day of the window"
+
+
+def test_one_of_several_deaths_or_of_several_assessments_is_enough_to_be_named() -> None:
+    again = attrs.evolve(ENDINGS[5], name="died unrelated long before", first=-7, last=-7)
+    died = course_of((ENDINGS[5], again), None, 14, whole=True, not_evaluable=False)
+    assert judge_course(died, OPEN, on=DAY0 + timedelta(days=20)).evidence == (1, 5, 20)
+    assessed = course_of((), 0, 14, whole=True, not_evaluable=False)
+    twice = [*assessed.assessments, attrs.evolve(assessed.assessments[0], position=11)]
+    judged = judge_course(attrs.evolve(assessed, assessments=twice), OPEN, on=DAY0 + timedelta(days=20))
+    assert (judged.standing.reason, judged.evidence) == (EvaluationReason.WINDOW_ASSESSED, (1, 10))
+
+
+def test_that_nobody_has_a_dlt_rests_on_the_judgments_of_unrelated() -> None:
+    course = attrs.evolve(course_of((), 0, 14, whole=True, not_evaluable=False), unrelated=(7,))
+    judged = judge_course(course, OPEN, on=DAY0 + timedelta(days=20))
+    assert (judged.standing.reason, judged.evidence) == (EvaluationReason.WINDOW_ASSESSED, (1, 7, 10))
+
+
 def test_a_last_contact_known_only_by_its_month_was_not_after_the_day_of_the_withdrawal() -> None:
+    assert LastSeen(ClinicalTime("2026-03"), 1, ClinicalTime("2026-03-01")).last == date(2026, 3, 1)
     assert LastSeen(ClinicalTime("2026-03"), 1, ClinicalTime("2026-03-09")).last == date(2026, 3, 9)
     assert LastSeen(ClinicalTime("2026-03"), 1, ClinicalTime("2026-05-09")).last == date(2026, 3, 31)
 

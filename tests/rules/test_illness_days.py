@@ -136,6 +136,11 @@ class TestUnited:
         (found,) = united([illness(0, 9, 1), illness(3, 5, 2)])
         assert (found.first, found.last, found.onset_evidence) == (day(0), day(9), (1,))
 
+    def test_of_two_that_begin_on_one_day_the_one_under_way_before_it_is_the_first(self) -> None:
+        """That it was under way is what the joined one rests on, whichever of the two was reported first."""
+        (found,) = united([illness(0, 4, 1), illness(0, 5, 2, prevalent=True)])
+        assert (found.prevalent, found.onset_evidence) == (True, (2,))
+
     @pytest.mark.parametrize("flag", ["prevalent", "ongoing", "imputed", "from_leukocytes"])
     def test_what_is_so_of_one_of_them_is_so_of_both(self, flag: str) -> None:
         for one, other in ((True, False), (False, True)):
