@@ -71,22 +71,15 @@ class TestTheFollowingCycles:
     STARTS = starts_among([started(0, 1), started(28, 2), started(56, 3)])
 
     @pytest.mark.parametrize(
-        ("infused", "rules", "following"),
-        [
-            (3, RULES, [28, 56]),
-            (28, RULES, [56]),
-            (30, RULES, [56]),
-            (28, BY_INFUSION, [56]),
-            (30, BY_INFUSION, [56]),
-            (-2, RULES, [28, 56]),
-            (-2, BY_INFUSION, [28, 56]),
-        ],
+        ("infused", "following"),
+        [(3, [28, 56]), (27, [28, 56]), (28, [56]), (30, [56]), (56, []), (-2, [28, 56])],
     )
-    def test_are_those_after_that_of_the_infusion(
-        self, infused: int, rules: EndpointRules, following: list[int]
-    ) -> None:
-        found = following_cycles(self.STARTS, day(infused), rules)
+    def test_are_those_after_that_of_the_infusion(self, infused: int, following: list[int]) -> None:
+        found = following_cycles(self.STARTS, day(infused))
         assert [(one.when, one.by) for one in found] == [(when(number), EndedBy.NEXT_CYCLE) for number in following]
+
+    def test_without_chemotherapy_there_is_none(self) -> None:
+        assert following_cycles([], day(3)) == []
 
 
 def observed(
@@ -133,6 +126,12 @@ class TestTheEnd:
         found = observed(on=on)
         assert isinstance(found, Observation)
         assert (found.end, found.ended_by, found.whole) == (day(end), by, by is EndedBy.WINDOW)
+
+    @pytest.mark.parametrize("positions", [(12, 9), (9, 12)])
+    def test_of_two_of_one_kind_on_one_day_the_one_recorded_first_is_named(self, positions: tuple[int, int]) -> None:
+        found = observed(endings=tuple(Ending(day(20), EndedBy.LOST, position) for position in positions))
+        assert isinstance(found, Observation)
+        assert (found.end, found.ended_position) == (day(20), 9)
 
     def test_an_ending_after_the_cut_off_ends_it_there(self) -> None:
         found = observed(on=20, endings=(Ending(day(30), EndedBy.LOST, 9),))

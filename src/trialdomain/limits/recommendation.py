@@ -22,7 +22,7 @@ class DoseNotTolerated(CommandRefused):
 
     code = "dose-not-tolerated"
 
-    def __init__(self, *, level: Label, why: str, highest: Label | None, lowest: bool = False) -> None:
+    def __init__(self, *, level: Label, why: str, highest: Label | None, lowest: bool) -> None:
         or_lower = "" if lowest else " or a lower one"
         instead = "" if highest is None else f"; recommend level {highest}{or_lower}"
         super().__init__(f"level {level} cannot be recommended: {why}{instead}")

@@ -337,7 +337,7 @@ def _treated_again(case: Case, protocol: TrialProtocol) -> list[Beginning]:
     infused = first.fact.started_at.first
     starts = starts_of(case.of(ChemotherapyStarted), case.of(ChemotherapyGiven))
     others = beginnings_of(relapses=case.of(Relapsed), therapies=case.of(NewTherapyStarted))
-    cycles = following_cycles(starts, infused, protocol.endpoints)
+    cycles = following_cycles(starts, infused)
     return [one for one in (*cycles, *others) if one.when.last >= infused]
 
 

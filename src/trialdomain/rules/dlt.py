@@ -64,7 +64,7 @@ class Qualifying:
     """That row in words."""
     known_on: date
     """The day from which it could be known to count."""
-    by_longest: bool = False
+    by_longest: bool
     """Whether only the longest duration, or overlap, that partial dates allow makes it count."""
 
     @property
@@ -256,7 +256,6 @@ def _decided(
     if not rule.worsening and event.began_before(window.opened_at):
         return counts, open_ones, short
     worse = list(event.worse_since(window.opened_at))
-    asked: set[tuple[int, Graded]] = set()
     for graded in worse:
         if (decides := _row_of(event, graded.grade, rule)) is None:
             continue
@@ -266,9 +265,8 @@ def _decided(
                 counts.append(_Counted(graded=graded, number=number, row=row, known_on=graded.first))
             continue
         spell = _spell_of(event, graded, worse, row)
-        if spell is None or not window.allows(spell.grades[0]) or (number, spell.grades[0]) in asked:
+        if spell is None or not window.allows(spell.grades[0]):
             continue
-        asked.add((number, spell.grades[0]))
         found = _by_row(spell, number, row, window, [other for other in others if other.event != event.event])
         if isinstance(found, _Counted):
             counts.append(found)

@@ -68,21 +68,14 @@ def suspected(event: AdverseEvent, *, recorded_on: Callable[[Recorded[Any]], dat
     """
     if event.report.fact.expected or not _qualifies(event):
         return None
-    aware = danger = None
-    for awareness, known in _stages(event, recorded_on):
-        if not _qualifies(known):
-            continue
-        aware = aware or awareness
-        if danger is None and _dangerous(known):
-            danger = awareness
-    # In that order, judgments of one assessor may cancel out at every stage: then the last entry counts for all.
-    whole = _awareness(event.entries[-1], event, recorded_on)
+    # The last stage is the whole event, so that at least one qualifies, and is dangerous where the event is.
+    stages = [(awareness, known) for awareness, known in _stages(event, recorded_on) if _qualifies(known)]
     return Suspected(
         event=event,
         expected=event.report.fact.expected,
         relatedness=event.judged(Agent.INFUSION).relatedness,
-        aware=aware or whole,
-        aware_of_danger=danger or (whole if _dangerous(event) else None),
+        aware=stages[0][0],
+        aware_of_danger=next((awareness for awareness, known in stages if _dangerous(known)), None),
     )
 
 

@@ -206,7 +206,7 @@ def observe(
     start = infused if by_infusion or anchor is None else anchor.on.first
     opened = {infusion.position, *(() if anchor is None else (anchor.position,))}
     window_last = start + timedelta(days=rules.window_days)
-    following = following_cycles(starts, infused, rules)
+    following = following_cycles(starts, infused)
     stops = [attrs.evolve(one, on=min(one.on, on)) for one in endings]
     stops += [one.before(start) for one in (*beginnings, *following) if one.when.last >= start]
     stops.append(Ending(on, EndedBy.CUT_OFF))
@@ -225,19 +225,16 @@ def observe(
     )
 
 
-def following_cycles(starts: Sequence[_Start], infused: date, rules: EndpointRules) -> list[Beginning]:
-    """List the cycles of chemotherapy after the one of the infusion.
+def following_cycles(starts: Sequence[_Start], infused: date) -> list[Beginning]:
+    """List the cycles of chemotherapy after the one of the infusion, whichever of the two is the anchor.
 
     Args:
         starts: the starts of chemotherapy, in the order of their days.
         infused: the day of the infusion.
-        rules: the endpoint rules of the protocol. If the infusion is the anchor, every cycle that begins after it is a
-            following one.
     """
-    anchor = cycle_of(starts, infused)
-    by_infusion = rules.anchor is Anchor.INFUSION
-    day = infused if anchor is None else max(infused, anchor.on.first) if by_infusion else anchor.on.first
-    return [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in starts if one.on.first > day]
+    own = cycle_of(starts, infused)
+    later = [one for one in starts if own is not None and one.on.first > own.on.first]
+    return [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in later]
 
 
 def endings_of(
