@@ -1,6 +1,7 @@
 """The forecast, against the numbers of the protocol's analysis and against a search over texts."""
 
 from functools import cache
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -42,6 +43,9 @@ def test_where_2_in_6_are_tolerated_2_in_the_first_3_are_not(outcomes: str, none
     assert forecast.least["none"] == none
 
 
+_STANDARD = ThreePlusThree()
+
+
 class TestTarget:
     def test_nine_cannot_establish_an_mtd_at_level_2_or_3(self) -> None:
         assert forecast_after("", levels=3, target=9).exceeds_target == ("2", "3")
@@ -76,16 +80,22 @@ class TestTarget:
     def test_who_is_not_evaluable_has_used_up_an_infusion(self) -> None:
         assert forecast_after("1XX", levels=3, target=9).exceeds_target == ("1", "2", "3")
 
+    def test_where_the_target_is_used_up_one_more_exceeds_it(self) -> None:
+        """After 1NNNNN the MTD needs a sixth participant, and two DLTs are no longer possible."""
+        assert forecast_after("1NNNNN", levels=1, target=5).exceeds_target == ("1",)
+        assert forecast_after("1NNNNN", levels=1, target=4).exceeds_target == ("1",)
+        assert forecast_after("1NNNNN", levels=1, target=6).exceeds_target == ()
+
     def test_a_reached_outcome_needs_nothing_more(self) -> None:
         assert forecast_after("1NNNNNN", levels=1, target=3).exceeds_target == ()
 
 
-def search(outcomes: str, *, levels: int) -> tuple[dict[str, int], int]:
+def search(outcomes: str, *, levels: int, design: ThreePlusThree = _STANDARD) -> tuple[dict[str, int], int]:
     """Look through whole texts: the next subject where the rule says, or one pending letter turned N or T."""
 
     @cache
     def ahead(text: str) -> tuple[tuple[tuple[str, int], ...], int]:
-        decision = decide(situation_of(parse_outcomes(text, levels=levels), levels=levels))
+        decision = decide(situation_of(parse_outcomes(text, levels=levels), levels=levels), design=design)
         if decision.action is Action.STOP:
             return ((str(decision.mtd.level or "none"), 0),), 0
         following = [
@@ -134,6 +144,52 @@ def test_it_agrees_with_a_search_over_texts(drawn: tuple[str, int]) -> None:
     forecast = forecast_after(outcomes, levels=levels)
     assert {outcome: need for outcome, need in forecast.least.items() if need is not None} == least
     assert forecast.most == most
+
+
+_VARIANTS = {
+    "standard": _STANDARD,
+    "2 DLTs in 6 are tolerated": ThreePlusThree(most_dlts_in_six=2),
+}
+
+
+@pytest.mark.parametrize("name", _VARIANTS)
+def test_it_agrees_with_a_search_over_texts_whatever_is_known_of_one_level(name: str) -> None:
+    design = _VARIANTS[name]
+    for length in (3, 4, 5):
+        for letters in product("NTP", repeat=length):
+            if letters.count("P") <= 2:
+                _compare(f"1{''.join(letters)}", levels=1, design=design)
+
+
+@pytest.mark.parametrize("name", _VARIANTS)
+def test_it_agrees_with_a_search_over_texts_while_outcomes_of_two_levels_are_pending(name: str) -> None:
+    design = _VARIANTS[name]
+    for first, second in product(
+        ("NNP", "NPP", "NNN", "NNNP", "NNNNP", "NNTNP", "NNTNNP", "NNNNNN"), ("N", "P", "NP", "TP", "NNP")
+    ):
+        _compare(f"1{first} 2{second}", levels=2, design=design)
+    for text in ("1NNN 2NP 1P", "1NNN 2TP 1NP", "1NNN 2TT 1NP", "1NNN 2NNTP 1P"):
+        _compare(text, levels=2, design=design)
+
+
+def _compare(outcomes: str, *, levels: int, design: ThreePlusThree) -> None:
+    least, most = search(outcomes, levels=levels, design=design)
+    forecast = decide(situation_of(parse_outcomes(outcomes, levels=levels), levels=levels), design=design).forecast
+    assert forecast is not None, outcomes
+    assert {one: need for one, need in forecast.least.items() if need is not None} == least, outcomes
+    assert forecast.most == most, outcomes
+
+
+@pytest.mark.parametrize(
+    ("pending", "is_made"),
+    # At most 24 pending outcomes, and at most 20,000 products of (2 n + 1): 13 x 13 x 13 x 7 = 15,379 are few enough,
+    # 13 x 13 x 13 x 13 = 28,561 and 17 x 9 x 13 x 13 = 25,857 are too many.
+    [((24,), True), ((25,), False), ((6, 6, 6, 3), True), ((6, 6, 6, 6), False), ((8, 4, 6, 6), False)],
+)
+def test_it_is_made_up_to_a_number_of_pending_outcomes(pending: tuple[int, ...], is_made: bool) -> None:
+    text = " ".join(f"{level}{'P' * number}" for level, number in enumerate(pending, start=1))
+    decision = decide(situation_of(parse_outcomes(text, levels=len(pending)), levels=len(pending)))
+    assert (decision.forecast is not None) is is_made
 
 
 def test_a_hopeless_number_of_pending_outcomes_has_no_forecast() -> None:
