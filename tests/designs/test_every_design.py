@@ -236,6 +236,22 @@ def test_its_parameters_come_back_from_a_log_and_from_a_file(spec: DesignSpec) -
 
 
 @each_design
+def test_only_3_plus_3_has_forecasts(spec: DesignSpec) -> None:
+    assert design_of(spec).forecasts is isinstance(spec, ThreePlusThree)
+
+
+@each_design
+def test_a_design_in_words_and_its_table_cannot_be_changed(spec: DesignSpec) -> None:
+    """They are values, which several pages share."""
+    words, table = design_of(spec).in_words(), design_of(spec).table(6)
+    for value in (words, table):
+        if value is not None:
+            assert attrs.evolve(value) == value
+            with pytest.raises(attrs.exceptions.FrozenInstanceError):
+                setattr(value, attrs.fields(type(value))[0].name, ())
+
+
+@each_design
 def test_a_design_that_has_no_forecasts_gives_none(spec: DesignSpec) -> None:
     assert (design_of(spec).forecast(situation(("", 3))) is not None) == design_of(spec).forecasts
 

@@ -123,6 +123,9 @@ def after(outcomes: str, *, levels: int = 3, design: RollingSix | None = None) -
         ("1NNXXX 2NNN 1NNNP", Decision.wait(level=3), "outcomes-pending"),
         # 2 evaluable and 1 pending may still become 3
         ("1NNP 2N", Decision.enroll(level=2), "treat-on"),
+        # the highest open level may have more than 6, and is the MTD as with 6
+        ("1NNN 2NNN 3NNNNNNN", Decision.established(3, bounded_above=False), "mtd-reached"),
+        ("1NNN 2TT 1NNNN", Decision.established(1, bounded_above=True), "mtd-reached"),
         # a late DLT at a level below closes it, and all above
         ("1NNTT 2NN", Decision.none_tolerated(), "none-tolerated"),
     ],
@@ -237,6 +240,9 @@ def test_an_mtd_needs_six() -> None:
         ([(6, 0, 0), (6, 1, 0), (3, 0, 0)], (3,), Mtd.established(2, bounded_above=True)),
         ([(3, 0, 0), (6, 1, 0)], (), Mtd.established(2, bounded_above=False)),  # 3 below are enough
         ([(2, 0, 0), (6, 1, 0)], (), Mtd()),  # too few below
+        ([(3, 0, 0), (2, 0, 0), (6, 1, 0)], (), Mtd()),  # too few at any level below, not only at the lowest
+        ([(0, 0, 0), (6, 1, 0)], (), Mtd.established(2, bounded_above=False)),  # nobody was treated below
+        ([(7, 1, 0)], (), Mtd.established(1, bounded_above=False)),  # 1/7 is less than one sixth
         ([(6, 0, 0), (5, 0, 0)], (), Mtd()),
         ([(3, 0, 1), (6, 1, 0)], (), Mtd()),  # an outcome is pending
         ([(2, 2, 0), (0, 0, 0)], (), Mtd(status=MtdStatus.NONE_TOLERATED)),
@@ -252,6 +258,12 @@ def test_the_highest_open_level_is_selected(
         for place, (evaluable, dlts, pending) in enumerate(levels, start=1)
     ]
     assert DESIGN.select(tallies, closed) == mtd
+
+
+def test_none_tolerated_names_the_level_that_is_closed_lowest() -> None:
+    found = after("1NTT 2TTT")
+    assert found.because is not None
+    assert found.because.text == "level 1 is closed by 2 DLTs: no level is left open, none is tolerated"
 
 
 def test_the_reason_of_a_lower_level_names_the_closed_one_and_the_highest_open_one() -> None:
@@ -296,6 +308,32 @@ def test_the_table_where_every_outcome_is_known() -> None:
                 "every slot of level 1 is taken; 1 participant is not infused yet, and 1 outcome is not known yet: "
                 "wait for them"
             ),
+        ),
+        (
+            Tally(level=1, evaluable=5, pending=1),
+            Decision.escalate(to=2),
+            "level 1 is tolerated: 0 DLTs in 5 evaluable; level 2 has nobody yet",
+        ),
+        (
+            Tally(level=1, evaluable=4, dlts=1, pending=1, enrolled=1),
+            Decision.wait(level=1),
+            (
+                "every slot of level 1 is taken; 1 participant is not infused yet, and 1 outcome is not known yet: "
+                "wait for them"
+            ),
+        ),
+        (
+            Tally(level=1, evaluable=3, pending=1, enrolled=2),
+            Decision.wait(level=1),
+            (
+                "every slot of level 1 is taken; 2 participants are not infused yet, and 1 outcome is not known yet: "
+                "wait for them"
+            ),
+        ),
+        (
+            Tally(level=1, evaluable=5, dlts=1, pending=1),
+            Decision.wait(level=1),
+            "every slot of level 1 is taken; 1 outcome is not known yet: wait for it",
         ),
         (
             Tally(level=1, evaluable=4, pending=2),

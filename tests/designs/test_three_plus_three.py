@@ -135,6 +135,14 @@ def test_late_revised_and_deviating_outcomes_are_answered(outcomes: str, decisio
     assert after(outcomes, levels=3).bare == decision
 
 
+def test_a_candidate_may_have_more_than_6() -> None:
+    """The definition asks for at least 6 evaluable, and a DLT in no more than 1/6 of them: 1/7 is less, 2/7 is more."""
+    design = design_of(ThreePlusThree())
+    assert design.candidate(Tally(level=1, evaluable=7, dlts=1))
+    assert design.candidate(Tally(level=1, evaluable=7))
+    assert not design.candidate(Tally(level=1, evaluable=7, dlts=2))
+
+
 class TestWaiting:
     def test_for_a_free_slot_names_those_pending_at_the_level(self) -> None:
         decision = after("1NNNP 2NPP", levels=3)
@@ -143,6 +151,12 @@ class TestWaiting:
     def test_to_escalate_names_everybody_pending_at_an_open_level(self) -> None:
         decision = after("1NNNP 2NNNP", levels=3)
         assert decision.waiting_for == (Awaited(level=1, subject=4), Awaited(level=2, subject=4))
+
+    def test_for_a_slot_leaves_out_those_pending_at_another_open_level(self) -> None:
+        """Level 1 has 1 DLT in 3 and 3 pending: its 6 slots are taken. Who is pending at level 2 does not free one."""
+        decision = after("1NNTPPP 2P", levels=3)
+        assert decision.bare == Decision.wait(level=1)
+        assert decision.waiting_for == tuple(Awaited(level=1, subject=number) for number in (4, 5, 6))
 
     def test_for_an_mtd_keeps_the_mtd_open(self) -> None:
         decision = after("1NNNNNNP", levels=1)

@@ -77,6 +77,35 @@ def test_two_of_the_first_three_close_whoever_is_infused_beyond_the_slots() -> N
 
 
 @pytest.mark.parametrize(
+    ("slots", "closed"),
+    [
+        (((3, 6), (3,), ()), (2, 3)),  # level 2 has its first 3 slots, whatever the levels beside it have
+        (((3,), (3, 6), (3,)), ()),
+        (((6,), (3,), (6,)), (2, 3)),
+        (((3,), (6,), (3,)), ()),  # all 6 opened at once
+    ],
+)
+def test_the_slots_that_count_are_those_of_the_level(
+    slots: tuple[tuple[int, ...], ...], closed: tuple[int, ...]
+) -> None:
+    """2 DLTs in 4 evaluable, where 2 in 6 are tolerated: they close a level that people opened for 3 only."""
+    tallies = (Tally(level=1, evaluable=6), Tally(level=2, evaluable=4, dlts=2, most_held=4), Tally(level=3))
+    assert decide(Situation(tallies=tallies, last_level=2, slots=slots), design=TWO).closed_levels == closed
+
+
+def test_three_of_the_first_three_close_too() -> None:
+    """More than D = 1 of the first 3, and more than E = 2: the level is closed, whichever is asked first."""
+    assert after("1TTT", TWO).bare == Decision.none_tolerated()
+
+
+def test_more_than_an_mtd_asks_for_is_an_mtd() -> None:
+    """Where 3 evaluable are enough, 4 and 5 without a DLT are enough too."""
+    for group in ("NNNN", "NNNNN"):
+        assert after(f"1{group}", THREE, levels=1).bare == Decision.established(1, bounded_above=False)
+        assert design_of(THREE).candidate(Tally(level=1, evaluable=len(group)))
+
+
+@pytest.mark.parametrize(
     ("outcomes", "decision"),
     [
         ("1NNN 2NTT", Decision.established(1, bounded_above=True)),  # without three more at level 1

@@ -341,12 +341,17 @@ class TestABoundOfAProtocol:
     def test_words_are_no_number(self, comparison: Comparison) -> None:
         assert self.found(words("glucose", "normal"), comparison) is NOT_ANSWERED
 
-    def test_a_number_with_a_unit_is_not_compared_with_one_without(self) -> None:
+    def test_a_number_with_a_unit_or_a_word_is_not_compared_with_a_number_without(self) -> None:
         test = FactTest(finding="ecog", comparison=Comparison.AT_MOST, number=Decimal(2))
         criterion = Criterion(id="G", kind=CriterionKind.INCLUSION, meaning="ECOG", answer=Answer.FACTS, tests=(test,))
         protocol = attrs.evolve(PROTOCOL, criteria=(criterion,))
-        for unit, expected in ((None, MET), ("%", NOT_ANSWERED)):
-            known = Known.of([number("ecog", "1", unit)], [], on=DAY)
+        told = (
+            (number("ecog", "1"), MET),
+            (number("ecog", "1", "%"), NOT_ANSWERED),
+            (words("ecog", "1"), NOT_ANSWERED),
+        )
+        for finding, expected in told:
+            known = Known.of([finding], [], on=DAY)
             (one,) = assess(known, protocol, gate=Gate.SCREENING)
             assert one.status is expected
 
