@@ -259,6 +259,15 @@ class TestLabels:
     def test_a_declared_mtd_is_the_highest_by_its_place(self, declared: Label, refused: list[str]) -> None:
         assert self.refused(2, declared=declared) == [f"level 2 cannot be recommended: {one}" for one in refused]
 
+    def test_a_declared_mtd_above_what_is_tolerated_is_not_the_reason_whatever_its_name(self) -> None:
+        """Levels c, b, a in this order; a was declared, and has 1 DLT in 3 now."""
+        names = tuple(Tally(level=name, place=place, evaluable=3) for place, name in enumerate("cba", 1))
+        (refused,) = self.refused("a", (*names[:2], attrs.evolve(names[2], dlts=1)), declared="a")
+        assert refused == (
+            "level a cannot be recommended: it has 1 DLT in 3 evaluable, and level b is the highest level that the "
+            "rule tolerates; recommend level b or a lower one"
+        )
+
     @pytest.mark.parametrize("level", [0, 3, "1b"])
     def test_what_is_no_level_is_not_recommended(self, level: Label) -> None:
         (refused,) = self.refused(level)

@@ -347,6 +347,15 @@ class TestHowLongFebrileNeutropeniaLasts:
         patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).counts("ANC", LOW)
         assert patient.temperature(10, "39").temperature(10, "36.5").value("S2").flags == ()
 
+    def test_between_two_readings_of_one_day_there_is_no_less_than_no_time(self) -> None:
+        """Where no hour without fever is asked, it is over with its reading; a warm one of that day is none of it."""
+        rules = EndpointRules()
+        fever = attrs.evolve(rules.febrile_neutropenia, afebrile_hours=0)
+        patient = Patient(attrs.evolve(rules, febrile_neutropenia=fever)).counts("ANC", LOW)
+        patient.temperature(10, "39").temperature(10, "38.1")
+        read = [one.position for one in patient.history().entries() if isinstance(one.fact, VitalSignRecorded)]
+        assert [position in patient.value("S2").evidence for position in read] == [True, False]
+
     @pytest.mark.parametrize(("clock", "days", "ongoing"), [("00:00", 1, False), ("00:01", 2, True)])
     def test_48_hours_may_end_with_the_last_day_of_the_observation(
         self, clock: str, days: int, *, ongoing: bool
