@@ -40,6 +40,7 @@ from trialdomain import (
     parse_outcomes,
     situation_of,
 )
+from trialdomain.designs.design import Design
 from trialdomain.designs.registry import DesignUnknown
 from trialdomain.events.trial import TrialRegistered
 from trialdomain.exchange.toml import protocol_from_toml, protocol_to_toml
@@ -249,6 +250,20 @@ def test_a_design_in_words_and_its_table_cannot_be_changed(spec: DesignSpec) -> 
             assert attrs.evolve(value) == value
             with pytest.raises(attrs.exceptions.FrozenInstanceError):
                 setattr(value, attrs.fields(type(value))[0].name, ())
+
+
+@each_design
+def test_it_has_the_values_and_the_functions_of_the_interface(spec: DesignSpec) -> None:
+    design = design_of(spec)
+    promised = {name: member for name, member in vars(Design).items() if not name.startswith("_")}
+    assert {"spec", "forecasts", "decide", "select"} <= set(promised)
+    for name, member in promised.items():
+        assert callable(getattr(design, name)) != isinstance(member, property), name
+
+
+@each_design
+def test_equal_designs_are_one_key_of_a_cache(spec: DesignSpec) -> None:
+    assert len({design_of(spec), copy.deepcopy(design_of(spec))}) == 1
 
 
 @each_design

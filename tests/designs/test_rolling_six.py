@@ -352,6 +352,13 @@ def test_whoever_holds_a_slot_and_is_not_infused_counts_as_pending(tally: Tally,
     assert found.because.text == text
 
 
+def test_nobody_is_treated_beyond_the_slots_of_the_highest_level() -> None:
+    """This protocol escalates with 2 of 6 pending; at the highest level 7 hold slots, 5 of them evaluable: wait."""
+    design = RollingSix(table=(StateRow(enrolled=6, dlt=0, pending=2, answer=UP),))
+    assert after("1NNNNPP", levels=1, design=design).bare == Decision.wait(level=1)
+    assert after("1NNNNNPP", levels=1, design=design).bare == Decision.wait(level=1)
+
+
 def test_a_row_of_a_protocol_counts_them_as_pending_too() -> None:
     """2 evaluable and 1 not infused yet: 3 enrolled, 1 of them pending, where this protocol holds."""
     design = RollingSix(table=(StateRow(enrolled=3, dlt=0, pending=1, answer=HOLD),))

@@ -27,7 +27,7 @@ from trialdomain.designs.rolling_six.reasons import (
 from trialdomain.designs.rolling_six.states import State, answer_to, by_state, state_of
 from trialdomain.designs.rolling_six.words import in_words
 from trialdomain.designs.situation import Situation
-from trialdomain.protocol.designs import CLOSING_DLTS, ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
+from trialdomain.protocol.designs import ROLLING_SIX, RollingSix, StateAnswer, TableRow, TableWord
 from trialdomain.values.clinical.decision import Action, Awaited, Because, Decision, Forecast, Mtd, MtdStatus
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.tally import Tally
@@ -170,4 +170,4 @@ def _wait(tally: Tally, awaited: tuple[Awaited, ...], because: Because) -> Decis
 
 def _has_too_few(tally: Tally) -> bool:
     """Say whether an open level was treated, and fewer than 3 are, or may still become, evaluable there."""
-    return bool(tally.treated) and tally.occupied < _FEWEST and tally.dlts < CLOSING_DLTS
+    return bool(tally.treated) and tally.occupied < _FEWEST

@@ -12,7 +12,7 @@ from trialdomain.designs.wording import closed_by, dlts_of
 from trialdomain.protocol.designs import ThreePlusThree
 from trialdomain.values.clinical.decision import OUTCOMES_PENDING, SLOTS_FULL, Action, Awaited, Because
 from trialdomain.values.clinical.tally import Tally
-from trialdomain.values.given.plural import how_many
+from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.values.word import Word
 
 _NAME = ThreePlusThree.known_as
@@ -54,11 +54,12 @@ def why_treat(step: Step, situation: Situation, still_open: Sequence[Tally]) -> 
         situation: the situation of the trial.
         still_open: the levels that are not closed, from level 1 upwards.
     """
+    last = situation.last_place or 0  # both steps that read it come after a treatment
     match step.action:
         case Action.ESCALATE:
-            return _why_escalate(step, still_open[(situation.last_place or 1) - 1 : step.tally.place - 1])
+            return _why_escalate(step, still_open[last - 1 : step.tally.place - 1])
         case Action.DE_ESCALATE:
-            return _why_de_escalate(step, situation, lowest_closed=len(still_open) + 1)
+            return _why_de_escalate(step, situation, last=last, lowest_closed=len(still_open) + 1)
         case _:
             return Because(code=_code(step), text=_asks(step))
 
@@ -74,15 +75,15 @@ def why_wait_for_slots(step: Step, awaited: Sequence[Awaited]) -> Because:
         waiting.append(f"{how_many(step.tally.enrolled, 'participant is', 'participants are')} not infused yet")
     if awaited:
         waiting.append(f"{_outcomes_are(awaited)} not known yet")
-    them = "it" if awaited and step.tally.enrolled + len(awaited) == 1 else "them"
-    them = "the infusion" if not awaited and step.tally.enrolled == 1 else them
+    them = singular_or(step.tally.enrolled + len(awaited), "it" if awaited else "the infusion", "them")
     text = f"every slot of level {step.tally.level} is taken; {' and '.join(waiting)}: wait for {them}"
     return Because(code=Code.SLOTS_FULL, text=text)
 
 
 def why_wait_for_all(awaited: Sequence[Awaited]) -> Because:
     """Give the reason of a wait for every outcome pending at an open level: an escalation or an MTD needs them."""
-    where, them = ("an open level", "it") if len(awaited) == 1 else ("open levels", "every one of them")
+    where = singular_or(len(awaited), "an open level", "open levels")
+    them = singular_or(len(awaited), "it", "every one of them")
     return Because(
         code=Code.OUTCOMES_PENDING,
         text=f"{_outcomes_are(awaited)} pending at {where}: escalation and an MTD wait for {them}",
@@ -131,9 +132,9 @@ def _comes_to(step: Step) -> str:
     return f"level {level} has {_nobody(tally)}"
 
 
-def _why_de_escalate(step: Step, situation: Situation, *, lowest_closed: int) -> Because:
+def _why_de_escalate(step: Step, situation: Situation, *, last: int, lowest_closed: int) -> Because:
     """Name the closed level at or below the one treated last; or the lower level that a late outcome reopens."""
-    if lowest_closed <= (situation.last_place or 0):
+    if lowest_closed <= last:
         return Because(code=Code.LEVEL_CLOSED, text=f"{closed_by(situation, lowest_closed)}; {_asks(step)}")
     text = f"level {step.tally.level} is not yet tolerated: {dlts_of(step.tally)}; {_NEEDS[step.verdict]}"
     return Because(code=Code.LOWER_LEVEL_IN_TURN, text=text)
