@@ -242,18 +242,19 @@ class AdverseEvent:
         """Yield the grades after a moment that are higher than the lowest grade since that moment.
 
         The lowest grade includes the grade in force at the moment, which is 0 before the onset and from the day after
-        an end. A grade that may have come after the moment counts as later; so does one with a partial date.
+        an end; an event that comes back begins at 0 again. A grade that may have come after the moment counts as later;
+        so does one with a partial date.
         """
-        episodes = [(list(one.grades(self.onset)), one.ended) for one in self._episodes()]
-        lowest = _in_force(episodes, start)
-        for grades, ended in episodes:
-            for place, graded in enumerate(grades):
+        episodes = [list(one.grades(self.onset)) for one in self._episodes()]
+        certain = [graded.grade for grades in episodes for graded in grades if graded.precedes(start)]
+        in_force = certain[-1] if certain else 0
+        for grades in episodes:
+            lowest = in_force if grades[0].precedes(start) else 0
+            for graded in grades:
                 if not graded.precedes(start):
-                    if graded.grade > lowest or place == 0:
+                    if graded.grade > lowest:
                         yield graded
-                    lowest = min(lowest, graded.grade if place else 0)
-            if ended is not None and ended.last + _DAY > start.first:
-                lowest = 0
+                    lowest = min(lowest, graded.grade)
 
     def spells(self, grade: int) -> Iterator[Spell]:
         """Yield the periods in which the event had a grade or a higher one.
@@ -545,18 +546,6 @@ def _as_follow_up(line: Recorded[AdverseEventReported], *, leads: bool) -> Recor
         meta=line.envelope,
         fact=said,
     )
-
-
-def _in_force(episodes: Iterable[tuple[Sequence[Graded], ClinicalTime | None]], start: ClinicalTime) -> int:
-    """Return the grade that an event certainly had at a moment; 0 where none is known."""
-    grade = 0
-    for grades, ended in episodes:
-        for graded in grades:
-            if graded.precedes(start):
-                grade = graded.grade
-        if ended is not None and ended.last + _DAY <= start.first:
-            grade = 0
-    return grade
 
 
 def _latest_of(
