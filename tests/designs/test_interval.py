@@ -355,6 +355,13 @@ class TestWalk:
         assert after("1TT", levels=2, spec=safe).bare == Decision.none_tolerated()  # whatever the third is
         assert after("1TTT", levels=2, spec=safe).because == after("1TTT", levels=2, spec=usual).because
 
+    def test_extra_safety_needs_3_evaluable(self) -> None:
+        """The R package BOIN applies it from 3 evaluable on. One slot is open; 2 are treated, and both have a DLT."""
+        tallies = (Tally(level=1, evaluable=2, dlts=2), Tally(level=2))
+        spec = spec_of("boin", "0.3", extra_safety=True, cohort_size=1)
+        found = decide(Situation(tallies=tallies, last_level=1, slots=((1,), ())), design=spec)
+        assert (found.bare, found.closed_levels) == (Decision.expand(level=1), ())  # the lowest level: it stays
+
     @pytest.mark.parametrize("design", KINDS)
     def test_counts_beyond_the_table_are_refused(self, design: str) -> None:
         spec = spec_of(design, "0.3")

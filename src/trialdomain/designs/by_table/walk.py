@@ -95,7 +95,7 @@ class Rules:
 
     def ends(self, place: int, n: int, dlt: int) -> bool:
         """Say whether the counts of the lowest level end the trial by the extra safety rule."""
-        return place == 1 and n > 0 and bool(self.stop) and dlt >= self.stop[min(n, self.most) - 1]
+        return place == 1 and n > 0 and bool(self.stop) and min(dlt, n) >= self.stop[min(n, self.most) - 1]
 
 
 def completions(situation: Situation, rules: Rules) -> Iterator[tuple[Tally, ...]]:
