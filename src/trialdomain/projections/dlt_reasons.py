@@ -53,7 +53,8 @@ def _judged(event: AdverseEvent, case: Case, infusion: Infused, rule: DltRule) -
     window = Window.of(infusion, rule)
     name = f'{event.event} "{event.term}"'
     counted = found.counted
-    if counted is not None and counted.assessed:
+    counts = counted is not None and counted.assessed
+    if counted is not None and counts:
         by_row = "" if counted.because is None else f", by row {counted.row}: {counted.because}"
         of_window = f"in the window from {window.first} to {window.last}"
         why = f"{name} is a DLT: grade {counted.graded.grade} on {counted.onset}, {of_window}{by_row}"
@@ -68,7 +69,7 @@ def _judged(event: AdverseEvent, case: Case, infusion: Infused, rule: DltRule) -
     return JudgedEvent(
         event=event.event,
         position=event.report.position,
-        counts=counted is not None and counted.assessed,
+        counts=counts,
         why=why,
     )
 

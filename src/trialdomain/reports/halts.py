@@ -13,15 +13,13 @@ _MOST_OF_A_REASON = 400
 def halts_lines(halts: Sequence[Halt]) -> Iterator[str]:
     """Describe each halt in one sentence, to stand before the next step."""
     for halt in halts:
-        begins = "Closed" if isinstance(halt.fact, TrialClosed) else "Suspended"
-        yield f"{begins}: {' and '.join(_what(halt))}, {_since(halt)}"
+        yield f"{_state(halt).capitalize()}: {' and '.join(_what(halt))}, {_since(halt)}"
 
 
 def halts_words(halts: Sequence[Halt]) -> str:
     """Describe the halts as a clause: "; enrollment is suspended since ..."; empty without one."""
     said = [
-        f"{' and '.join(what := _what(halt))} {'is' if len(what) == 1 else 'are'} "
-        f"{'closed' if isinstance(halt.fact, TrialClosed) else 'suspended'} {_since(halt)}"
+        f"{' and '.join(what := _what(halt))} {'is' if len(what) == 1 else 'are'} {_state(halt)} {_since(halt)}"
         for halt in halts
     ]
     return "".join(f"; {one}" for one in said)
@@ -32,13 +30,21 @@ def halts_json(halts: Sequence[Halt]) -> list[Json]:
     return [
         {
             "what": list(_what(halt)),
-            "final": isinstance(halt.fact, TrialClosed),
+            "final": _is_final(halt),
             "since": halt.fact.on.text,
             "why": halt.fact.why.plain,
             "evidence": [halt.position],
         }
         for halt in halts
     ]
+
+
+def _is_final(halt: Halt) -> bool:
+    return isinstance(halt.fact, TrialClosed)
+
+
+def _state(halt: Halt) -> str:
+    return "closed" if _is_final(halt) else "suspended"
 
 
 def _what(halt: Halt) -> tuple[str, ...]:

@@ -233,8 +233,9 @@ def following_cycles(starts: Sequence[_Start], infused: date) -> list[Beginning]
         infused: the day of the infusion.
     """
     own = cycle_of(starts, infused)
-    later = [one for one in starts if own is not None and one.on.first > own.on.first]
-    return [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in later]
+    if own is None:
+        return []
+    return [Beginning(one.on, EndedBy.NEXT_CYCLE, one.position) for one in starts if one.on.first > own.on.first]
 
 
 def endings_of(
