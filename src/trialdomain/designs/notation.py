@@ -93,7 +93,7 @@ def parse_outcomes(
 
 def _check_order(text: str, start_level: int) -> None:
     """Refuse a sequence that begins at another level, or skips a level at which no subject was treated."""
-    highest = start_level - 1
+    highest = start_level
     for at, group in _groups(text):
         level = int(group.rstrip(_LETTERS))
         if at == 1 and level != start_level:

@@ -100,7 +100,7 @@ def situation_after(
 
     asked, whole = design_of(design), counted(len(treated))
     refuse_beyond_table(design, whole.tallies)
-    closed = {label for end in range(1, len(treated) + 1) for label in asked.decide(counted(end)).closed_levels}
+    closed = {label for end in range(len(treated)) for label in asked.decide(counted(end)).closed_levels}
     lowest = next((tally.level for tally in whole.tallies if tally.level in closed), None)
     if lowest is None or lowest in asked.decide(whole).closed_levels:
         return whole

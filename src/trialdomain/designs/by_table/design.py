@@ -71,7 +71,9 @@ class ByTable:
             return Decision(action=Action.STOP, mtd=mtd, closed_levels=closed, because=because)
         there = situation.tallies[(answer.place or 1) - 1]
         waits = answer.action is Action.WAIT
-        because = why_wait_for_slots(there, situation, name) if waits else why(answer, situation, self._rules, name)
+        because = (
+            why_wait_for_slots(there, situation, name) if waits else why(answer, there, situation, self._rules, name)
+        )
         return Decision(
             action=answer.action, level=there.level, slots=answer.slots, closed_levels=closed, because=because
         )
@@ -138,9 +140,12 @@ class ByTable:
         return self._rules.word(tally.evaluable, tally.dlts)
 
     def _wait(self, situation: Situation) -> Decision:
-        """Wait; the level in turn is the one treated last, or the highest open one below it."""
+        """Wait; the level in turn is the one treated last, or the highest open one below it.
+
+        There is an open level: once level 1 is closed for all completions, none of them has another answer.
+        """
         lowest = certainly_closed(situation, self._rules)
-        ladder = situation.tallies[: lowest - 1] or situation.tallies[:1]
+        ladder = situation.tallies[: lowest - 1]
         there = ladder[min(situation.last_place or self.spec.start_level, len(ladder)) - 1]
         awaited = situation.awaited_at(ladder)
         return Decision(

@@ -11,23 +11,23 @@ from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many, singular_or
 
 
-def why(answer: Answer, situation: Situation, rules: Rules, name: str) -> Because:
+def why(answer: Answer, there: Tally, situation: Situation, rules: Rules, name: str) -> Because:
     """Give the reason why the next participant is treated at a level.
 
     Args:
-        answer: the level, and the rule behind the answer.
+        answer: the rule behind the answer.
+        there: the level to treat.
         situation: the situation of the trial.
         rules: the table.
         name: the name of the design in the literature.
     """
-    last = situation.last_place or answer.place or 1
-    treated, there = situation.tallies[last - 1], situation.tallies[(answer.place or last) - 1]
+    treated = there if situation.last_level is None else situation.tally_of(situation.last_level)
     match answer.why:
         case Why.FILL:
             text = f"level {there.level} has {dlts_of(there)}: its cohort is filled up to {answer.slots}"
             return Because(code=f"{name}/cohort-incomplete", text=text)
         case Why.CLOSED:
-            lowest = min(answer.closed, default=last)
+            lowest = min(answer.closed)
             text = f"{_eliminated(situation, lowest, rules)}; level {there.level} is the highest that is not"
             return Because(code=f"{name}/level-closed", text=text)
         case _ if treated.pending:
@@ -39,7 +39,9 @@ def why(answer: Answer, situation: Situation, rules: Rules, name: str) -> Becaus
             return Because(code=f"{name}/{_code(answer)}", text=text)
         case _:
             said = "nothing" if answer.word is None else answer.word.value
-            text = f"level {treated.level} has {dlts_of(treated)}: the table says {said}{_edge(answer, situation)}"
+            text = (
+                f"level {treated.level} has {dlts_of(treated)}: the table says {said}{_edge(answer, there, situation)}"
+            )
             return Because(code=f"{name}/{_code(answer)}", text=text)
 
 
@@ -47,14 +49,14 @@ def _code(answer: Answer) -> str:
     return {Action.ESCALATE: "escalate", Action.DE_ESCALATE: "de-escalate"}.get(answer.action, "stay")
 
 
-def _edge(answer: Answer, situation: Situation) -> str:
+def _edge(answer: Answer, there: Tally, situation: Situation) -> str:
     """Phrase why the answer stays at the level where the table says otherwise: there is no level to go to."""
-    if answer.place != situation.last_place:
+    if there.level != situation.last_level:
         return ""
     if answer.word is TableWord.DE_ESCALATE:
         return ", and it is the lowest level"
     if answer.word is TableWord.ESCALATE:
-        above = (answer.place or 0) + 1
+        above = there.place + 1
         if above not in answer.closed:
             return ", and it is the highest level"
         return f", and level {situation.tallies[above - 1].level} is closed"
