@@ -16,6 +16,7 @@ from repeating import times
 
 from trialdomain import (
     Action,
+    Boin,
     Decision,
     FinalClosing,
     Mtd,
@@ -33,6 +34,7 @@ from trialdomain import (
 )
 from trialdomain.designs.registry import situation_after
 from trialdomain.designs.selection import isotonic, nearest
+from trialdomain.protocol.designs import DesignSpec
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.testing import history_of
 from trialdomain.values.clinical.level import Label
@@ -117,6 +119,8 @@ def test_published_selections(shared: Path) -> None:
         # 4 of 6 eliminate: with T T T in 4, and one slot free, a pending T would make it certain
         ("1NTT 1TP", Decision.wait(level=1), 6, "outcomes-pending"),
         ("1NTT 1TT", Decision.none_tolerated(), None, "none-tolerated"),  # 4 of 5: every completion eliminates
+        # level 3 is eliminated, and 3 of 6 at level 2 go down where 2 of 6 stay
+        ("1NNN 2NNN 3TTT 2TTP", Decision.wait(level=2), 6, "outcomes-pending"),
         # nothing that is pending at a level below changes what is done at level 2
         ("1NNN 1NNP 2NNN", Decision.escalate(to=3), 3, "escalate"),
     ],
@@ -135,6 +139,7 @@ def test_reasons_are_sentences() -> None:
 
     assert said("1NNT") == "level 1 has 1 DLT in 3 evaluable: the table says stay"
     assert said("1NTT") == "level 1 has 2 DLTs in 3 evaluable: the table says de-escalate, and it is the lowest level"
+    assert said("1NNN 2NTT") == "level 2 has 2 DLTs in 3 evaluable: the table says de-escalate"
     assert said("1NNN", 1) == "level 1 has 0 DLTs in 3 evaluable: the table says escalate, and it is the highest level"
     assert said("1NNN 2TTT 1NNN") == "level 1 has 0 DLTs in 6 evaluable: the table says escalate, and level 2 is closed"
     assert said("1NNN 2TTT") == (
@@ -167,16 +172,68 @@ def test_a_cohort_is_full_when_people_have_opened_more() -> None:
     assert decide(attrs.evolve(opened, slots=((3,), ())), design=BOIN).bare == Decision.escalate(to=2)
 
 
-def test_a_level_to_go_to_that_has_all_that_the_table_knows_ends_the_trial() -> None:
-    """The table has rows up to 3; level 1 says escalate, and level 2 has its 3 already."""
+@pytest.mark.parametrize("evaluable", [3, 6])
+def test_a_level_to_go_to_that_has_all_that_the_table_knows_ends_the_trial(evaluable: int) -> None:
+    """The table has rows up to 3; level 1 says escalate, and level 2 has its 3 already, or people treated more."""
     rows = tuple(
         TableRow(n=n, dlt=dlts, decision=UP if dlts == 0 else STAY if dlts == 1 else DOWN)
         for n in range(1, 4)
         for dlts in range(n + 1)
     )
-    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=3, dlts=1), Tally(level=3))
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=evaluable, dlts=1), Tally(level=3))
     found = decide(Situation(tallies=tallies, last_level=1), design=TableDesign(rows=rows, target=Decimal("0.3")))
     assert found.action is Action.STOP
+
+
+@pytest.mark.parametrize(
+    ("evaluable", "opened", "closed"),
+    [(4, 4, ()), (4, 5, ()), (5, 4, (2, 3))],
+)
+def test_without_an_order_a_participant_beyond_the_slots_that_people_opened_lifts_no_elimination(
+    evaluable: int, opened: int, closed: tuple[Label, ...]
+) -> None:
+    """3 DLTs. P(p > 0.25 | 3 of n) is P(at most 3 in n + 1 trials with 0.25): 0.984 for 4, 0.962 for 5, 0.929 for 6.
+
+    BOIN eliminates above 0.95. Nobody is beyond the slots in the first two cases, and the second cohort of 3 has places
+    left: 3 of 6. In the last case the fifth is beyond the 4 slots, in which 3 DLTs eliminate.
+    """
+    tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=evaluable, dlts=3), Tally(level=3))
+    spec = Boin(target=Decimal("0.25"))
+    found = decide(Situation(tallies=tallies, last_level=2, slots=((3,), (opened,), ())), design=spec)
+    assert found.closed_levels == closed
+
+
+class TestTheReasonNamesTheLevelThatIsClosed:
+    """Beside a final closing of another level, also where a label between two levels is a text."""
+
+    LEVELS: tuple[Label, ...] = (1, "1a", 2)
+
+    def because(self, counts: tuple[tuple[int, int], ...], last: Label, design: DesignSpec, closed: Label) -> str:
+        tallies = tuple(
+            Tally(level=level, place=place, evaluable=n, dlts=dlts)
+            for place, (level, (n, dlts)) in enumerate(zip(self.LEVELS, counts, strict=True), start=1)
+        )
+        closing = FinalClosing(level=closed, cause="decided on 2026-03-10")
+        found = decide(Situation(tallies=tallies, last_level=last, final_closings=(closing,)), design=design)
+        return "" if found.because is None else found.because.text
+
+    @pytest.mark.parametrize("closed", ["1a", 2])
+    def test_where_extra_safety_ends_the_trial(self, closed: Label) -> None:
+        spec = Boin(target=Decimal("0.3"), extra_safety=True)  # 2 of 3 end the trial: 0.9163, above 0.90
+        assert self.because(((3, 2), (0, 0), (0, 0)), 1, spec, closed) == (
+            "level 1 has 2 DLTs in 3 evaluable: the extra safety rule ends the trial, none is tolerated"
+        )
+
+    def test_where_the_table_eliminates(self) -> None:
+        assert self.because(((3, 0), (3, 3), (0, 0)), "1a", BOIN, 2) == (
+            "level 1a has 3 DLTs in 3 evaluable: the table eliminates it; level 1 is the highest that is not"
+        )
+
+
+def test_whole_cohorts_are_those_that_the_rows_reach() -> None:
+    table = design_of(BOIN).table(5)
+    assert table is not None
+    assert table.whole == (3,)  # cohorts of 3: the second would need 6
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,10 @@ class TestWalk:
         assert found.because is not None
         assert found.because.code.startswith(f"{design}/")
 
+    def test_a_cohort_of_one_waits_for_its_one_outcome(self) -> None:
+        found = after("1P", levels=2, spec=spec_of("keyboard", "0.2", cohort_size=1))
+        assert (found.bare, found.slots) == (Decision.wait(level=1), 1)
+
     @pytest.mark.parametrize("design", KINDS)
     def test_its_own_table_decides_identically(self, design: str) -> None:
         random = Random(7)  # noqa: S311 - the same situations each time, no secret
@@ -362,6 +366,27 @@ class TestWalk:
         found = decide(Situation(tallies=tallies, last_level=1, slots=((1,), ())), design=spec)
         assert (found.bare, found.closed_levels) == (Decision.expand(level=1), ())  # the lowest level: it stays
 
+    def test_extra_safety_counts_more_dlts_than_its_bound(self) -> None:
+        """P(p > 0.3 | 1 of 3) = P(at most 1 in 4 trials with 0.3) = 0.6517: above 0.95 - 0.35, so 2 of 3 end it."""
+        tallies = (Tally(level=1, evaluable=3, dlts=2), Tally(level=2))
+        spec = spec_of("boin", "0.3", extra_safety=True, extra_safety_offset=Decimal("0.35"))
+        assert spec.bounds.stop[2] == 1
+        assert decide(Situation(tallies=tallies, last_level=1), design=spec).bare == Decision.none_tolerated()
+
+    def test_extra_safety_reads_a_stored_bound_of_one_participant(self) -> None:
+        """A log keeps its table, and this one ends the trial with 1 DLT in 1."""
+        spec = spec_of("boin", "0.3", extra_safety=True, cohort_size=1, max_n=6)
+        stored = attrs.evolve(spec, table=attrs.evolve(spec.bounds, stop=(1, *spec.bounds.stop[1:])))
+        assert after("1T", levels=2, spec=spec).action is not Action.STOP
+        assert after("1T", levels=2, spec=stored).bare == Decision.none_tolerated()
+
+    def test_extra_safety_needs_somebody_at_level_1(self) -> None:
+        """P(p > 0.3 | 0 of 3) = 0.7^4 = 0.24: above 0.95 - 0.9. Nobody has been at level 1, and no place is left."""
+        spec = spec_of("boin", "0.3", extra_safety=True, extra_safety_offset=Decimal("0.9"), start_level=2, max_n=3)
+        assert spec.bounds.stop[2] == 0
+        now = Situation(tallies=(Tally(level=1), Tally(level=2, evaluable=3)), last_level=2)
+        assert decide(now, design=spec).bare == Decision.established(2, bounded_above=False)
+
     @pytest.mark.parametrize("design", KINDS)
     def test_counts_beyond_the_table_are_refused(self, design: str) -> None:
         spec = spec_of(design, "0.3")
@@ -388,6 +413,23 @@ class TestTheLastCohort:
         # 7 in all: the cohort at level 3 has 1. P(p > 0.2 | 1 of 1) = 1 - 0.2**2 = 0.96.
         found = after("1NNN 2NNN 3T", levels=3, spec=spec_of("keyboard", "0.2", max_n=7))
         assert (found.action, found.closed_levels) == (Action.STOP, (3,))
+
+    def test_places_that_are_left_elsewhere_are_slots_of_the_cohort(self) -> None:
+        # 4 in all, and the cohort at level 2 began when 2 were left: it has 2 slots, not 1.
+        # P(p > 0.2 | 1 of 2) is, by Beta(2, 2), 1 - (3 x 0.2**2 - 2 x 0.2**3) = 0.896; 1 of 1 would be 0.96.
+        tallies = (Tally(level=1, evaluable=2), Tally(level=2, evaluable=2, dlts=1))
+        order = ((1, False), (1, False), (2, True), (2, False))
+        now = Situation(tallies=tallies, last_level=2, in_order=order)
+        found = decide(now, design=spec_of("keyboard", "0.2", max_n=4, cohort_size=2))
+        assert (found.action, found.closed_levels) == (Action.STOP, ())
+
+    def test_a_place_that_somebody_holds_is_not_an_outcome(self) -> None:
+        """7 in all: 6 are evaluable and 1 is enrolled. With 6 in all, the 6 outcomes are those that were asked for."""
+        tallies = (Tally(level=1, evaluable=3, enrolled=1), Tally(level=2, evaluable=3, dlts=1))
+        now = Situation(tallies=tallies, last_level=2)
+        assert decide(now, design=spec_of("boin", "0.3", max_n=7)).action is Action.WAIT
+        assert decide(now, design=spec_of("boin", "0.3", max_n=6)).action is Action.STOP
+        assert decide(now, design=spec_of("boin", "0.3", max_n=5)).action is Action.STOP  # people treated one more
 
     def test_slots_that_there_are_not_eliminate_nothing(self) -> None:
         # 5 in all: the cohort at level 1 has 2, and BOIN eliminates from 3 evaluable on. Level 2 is eliminated:

@@ -57,6 +57,19 @@ class TestADecisionTable:
             CLOSED,
         )
 
+    @pytest.mark.parametrize(
+        ("spec", "listed"),
+        [
+            # P(p > 0.3 | y of n) is P(at most y in n + 1 trials with 0.3): 2 of 3 0.916, 2 of 4 0.837, 3 of 4 0.969,
+            # 2 of 5 0.744, 3 of 5 0.930; above 0.9 counts, from 3 evaluable on
+            (Boin(target=Decimal("0.3"), cohort_size=1, max_n=5, extra_safety=True), "2 of 3, 3 of 4, 3 of 5"),
+            # with 0.4: 2 of 3 0.821, 3 of 3 0.974, 3 of 6 0.710, 4 of 6 0.904
+            (Boin(target=Decimal("0.4"), max_n=6, extra_safety=True), "3 of 3, 4 of 6"),
+        ],
+    )
+    def test_extra_safety_lists_the_bound_of_each_number(self, spec: Boin, listed: str) -> None:
+        assert ends(spec)[-2].endswith(f"no level is tolerated ({listed})")
+
     def test_the_mtd_is_a_sentence_of_its_own(self) -> None:
         assert going(boin(30))[-1].startswith(
             "the MTD: the dose level whose estimated rate of DLTs is nearest to 0.3, "
