@@ -208,7 +208,7 @@ def _opened(tally: Tally, situation: Situation) -> tuple[int, ...]:
 
 def _slots(occupied: int, opened: Sequence[int], rules: Rules) -> int:
     """Return the slots that people opened, or more: whole cohorts for the occupied slots."""
-    return max(max(1, -(-occupied // rules.cohort_size)) * rules.cohort_size, *opened[-1:], 0)
+    return max((max(1, -(-occupied // rules.cohort_size)) * rules.cohort_size, *opened))
 
 
 def places_left(tallies: Sequence[Tally], rules: Rules, at_most: int) -> int:

@@ -112,7 +112,7 @@ class ThreePlusThreeDesign:
         """Return the levels that are not closed."""
 
         def closed(tally: Tally) -> bool:
-            opened = situation.slots[tally.place - 1][-1:] if situation.slots else ()
+            opened = situation.slots[tally.place - 1] if situation.slots else ()
             return closes(tally, self.spec, opened=max(opened, default=COMPLETE))
 
         return still_open(situation, closes=closed)
