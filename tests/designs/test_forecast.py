@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repeating import times
 
-from trialdomain import Action, Forecast, ThreePlusThree, decide, parse_outcomes, situation_of
+from trialdomain import (
+    Action,
+    Forecast,
+    Situation,
+    Tally,
+    ThreePlusThree,
+    decide,
+    parse_outcomes,
+    situation_of,
+)
+from trialdomain.values.clinical.decision import Awaited
 
 
 def forecast_after(outcomes: str, *, levels: int, target: int | None = None) -> Forecast:
@@ -41,6 +51,42 @@ def test_where_2_in_6_are_tolerated_2_in_the_first_3_are_not(outcomes: str, none
     forecast = decide(situation_of(parse_outcomes(outcomes, levels=1), levels=1), design=design).forecast
     assert forecast is not None
     assert forecast.least["none"] == none
+
+
+def test_a_level_that_held_a_fourth_participant_stays_open_with_2_dlts_whatever_is_known_elsewhere() -> None:
+    """Where 2 in 6 are tolerated: 2 of 3 evaluable at level 1, and a fourth was infused there and is not evaluable.
+
+    A third DLT at level 1 takes one more infusion, and the target of 5 is used up. An MTD at level 1 or 2 takes 3 more
+    at level 1. The outcome that is pending at level 2 closes nothing at level 1.
+    """
+    tallies = (
+        Tally(level=1, evaluable=3, dlts=2, not_evaluable=1, most_held=4),
+        Tally(level=2, pending=1, most_held=1),
+    )
+    now = Situation(tallies=tallies, last_level=2, awaited=(Awaited(level=2, subject=5),))
+    forecast = decide(now, design=ThreePlusThree(most_dlts_in_six=2), target=5).forecast
+    assert forecast is not None
+    assert forecast.exceeds_target == ("none", "1", "2")
+
+
+def test_what_is_left_after_a_level_held_a_fourth_participant() -> None:
+    """Level 1 has 1 DLT in 2 evaluable, and held 4 at once: the next DLT is tolerated, and the one after it is not."""
+    tallies = (Tally(level=1, evaluable=2, dlts=1, not_evaluable=2, most_held=4),)
+    now = Situation(tallies=tallies, last_level=1)
+    forecast = decide(now, design=ThreePlusThree(most_dlts_in_six=2)).forecast
+    assert forecast is not None
+    assert forecast.least["none"] == 2
+
+
+def test_it_waits_where_the_walk_waits_before_it_climbs() -> None:
+    """Level 1 has its 6, and was treated last. Level 2 waits for both outcomes at level 3, and then needs 2 DLTs.
+
+    So an MTD at level 1 needs 4 more; 2 would do if nobody had to wait.
+    """
+    outcomes = "1NNTNN 2N 3PP 1N"
+    assert forecast_after(outcomes, levels=3).least["1"] == 4
+    _compare(outcomes, levels=3, design=_STANDARD)
+    _compare("1NN 2NNNNPP 1N", levels=3, design=_STANDARD)
 
 
 _STANDARD = ThreePlusThree()

@@ -115,7 +115,7 @@ def _with_outcome(tally: Tally, *, dlt: int, pending: bool) -> Tally:
         evaluable=tally.evaluable + 1,
         dlts=tally.dlts + dlt,
         pending=tally.pending - pending,
-        most_held=max(tally.most_held, tally.occupied + (not pending)),
+        most_held=tally.most_held,  # nobody leaves in the search: the slots in use are the peak from here on
     )
 
 
