@@ -83,7 +83,7 @@ class TestWhichTestsAMutantMeets:
     @pytest.fixture
     def impact(self, tmp_path: Path) -> Impact:
         traces = {
-            self.HERE: (["long", "short"], [0.3, 0.1], {"4": [0, 1], "5": [0], "6": [1]}),
+            self.HERE: (["long", "short", "longer"], [0.3, 0.1, 3.0], {"4": [0, 1], "5": [0], "6": [1, 2]}),
             self.THERE: (["other", "hour"], [0.01, 3600.0], {"4": [0, 1], "5": [0, 1]}),
         }
         for file, (names, seconds, lines) in traces.items():
@@ -101,8 +101,11 @@ class TestWhichTestsAMutantMeets:
     def test_one_that_nobody_of_its_own_runs_meets_the_others(self, impact: Impact) -> None:
         assert self.met(impact, 5) == [["long"], ["other"]]
 
+    def test_one_of_its_own_that_did_not_fit_comes_last(self, impact: Impact) -> None:
+        assert self.met(impact, 6) == [["short"], ["longer"]]
+
     def test_a_constant_and_the_head_of_a_function_meet_all(self, impact: Impact) -> None:
-        assert self.met(impact, 1) == self.met(impact, 3) == [["short", "long"], ["other"]]
+        assert self.met(impact, 1) == self.met(impact, 3) == [["short", "long"], ["other"], ["longer"]]
 
     def test_who_has_killed_comes_first(self, impact: Impact) -> None:
         impact.killed_by(f"{self.HERE}::long")

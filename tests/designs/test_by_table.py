@@ -187,19 +187,20 @@ def test_a_level_to_go_to_that_has_all_that_the_table_knows_ends_the_trial(evalu
 
 @pytest.mark.parametrize(
     ("evaluable", "opened", "closed"),
-    [(4, 4, ()), (4, 5, ()), (5, 4, (2, 3))],
+    [(4, (4,), ()), (4, (3, 5), ()), (5, (4,), (2, 3)), (7, (3, 6), ())],
 )
 def test_without_an_order_a_participant_beyond_the_slots_that_people_opened_lifts_no_elimination(
-    evaluable: int, opened: int, closed: tuple[Label, ...]
+    evaluable: int, opened: tuple[int, ...], closed: tuple[Label, ...]
 ) -> None:
     """3 DLTs. P(p > 0.25 | 3 of n) is P(at most 3 in n + 1 trials with 0.25): 0.984 for 4, 0.962 for 5, 0.929 for 6.
 
     BOIN eliminates above 0.95. Nobody is beyond the slots in the first two cases, and the second cohort of 3 has places
-    left: 3 of 6. In the last case the fifth is beyond the 4 slots, in which 3 DLTs eliminate.
+    left: 3 of 6. Then the fifth is beyond the 4 slots, in which 3 DLTs eliminate; the seventh is beyond 6, in which
+    they do not.
     """
     tallies = (Tally(level=1, evaluable=3), Tally(level=2, evaluable=evaluable, dlts=3), Tally(level=3))
     spec = Boin(target=Decimal("0.25"))
-    found = decide(Situation(tallies=tallies, last_level=2, slots=((3,), (opened,), ())), design=spec)
+    found = decide(Situation(tallies=tallies, last_level=2, slots=((3,), opened, ())), design=spec)
     assert found.closed_levels == closed
 
 

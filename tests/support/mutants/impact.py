@@ -13,6 +13,8 @@ AT_ONCE = 300
 """The most tests of the first round, which imports few test files."""
 STARTING = 0.01
 """Seconds that pytest needs for each test, besides what it takes."""
+LAST = 5
+"""How many times as long as the first round the last one may take: its own tests that did not fit."""
 FILES = 12
 """The most files of the second round: those of the likeliest tests."""
 
@@ -53,12 +55,14 @@ class Impact:
         if not tests:  # so does every other line: a module of classes
             tests = {test for test in self._seconds if test.startswith(FIRST[self._module])}
         ordered = self._ordered(tests)
-        likely = [test for test in ordered if test.startswith(FIRST[self._module])][:AT_ONCE]
-        first = self._within(likely, self._longest)
+        likely = [test for test in ordered if test.startswith(FIRST[self._module])]
+        first = self._within(likely[:AT_ONCE], self._longest)
         others = [test for test in ordered if test not in set(first)]
         files = set(list(dict.fromkeys(map(_file, others)))[:FILES])
         rest = self._within([test for test in others if _file(test) in files], self._longest / 3)
-        for group in (first, rest):
+        met = {*first, *rest}
+        last = self._within([test for test in likely if test not in met], LAST * self._longest)
+        for group in (first, rest, last):
             if group:
                 yield Round(group, sum(self._seconds[test] for test in group))
 
