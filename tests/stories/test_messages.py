@@ -84,10 +84,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "x.story, line 5: expect level 1: 2 DLTs in 3 evaluable\n"
             "  expected: level 1: 2 DLTs\n"
             "  came: level 1: 3 treated, 1 DLT in 3 evaluable, 0 pending, 0 not evaluable\n"
-            "    S001: whole infusion, and the window assessed\n"
+            "    S001, S003: whole infusion, and the window assessed\n"
             '    S002: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-09, in the wind'
             "ow from 2026-03-02 to 2026-03-16\n"
-            "    S003: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             '    line 3: 2026-03-09  S002 event E1 "Fever" grade 3, infusion likely\n'
@@ -102,6 +101,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  expected: next: expand level 1\n"
             "  came: next: escalate level 2 to 3 slots, because level 1 is tolerated: 0 DLTs in 3 evaluable;"
             " level 2 has nobody yet\n"
+            "    S001, S002, S003: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             "    line 3: 2026-03-16  S001, S002, S003 window assessed: no DLT\n"
@@ -124,6 +124,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "x.story, line 3: expect P2: 1 of 3\n"
             "  expected: P2: 1 of 3\n"
             "  came: P2: 0 of 0 evaluable, 3 pending\n"
+            "    S001, S002, S003: the window is not over\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             "  if what came is right, write: expect P2: 0 of 0 evaluable, 3 pending"
@@ -340,6 +341,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "x.story, line 3: expect mtd: established level 1\n"
             "  expected: mtd: established level 1\n"
             "  came: mtd: open\n"
+            "    S001, S002, S003: the window is not over\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             "  if what came is right, write: expect mtd: open"
@@ -467,11 +469,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable\n"
             '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
             "ow from 2026-03-02 to 2026-03-16\n"
-            "    S002: whole infusion, and the window assessed\n"
-            "    S003: whole infusion, and the window assessed\n"
-            "    S004: whole infusion, and the window assessed\n"
-            "    S005: whole infusion, and the window assessed\n"
-            "    S006: whole infusion, and the window assessed\n"
+            "    S002, S003, S004, S005, S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             '    line 3: 2026-03-04  S001 event E1 "Fever" grade 3, infusion likely\n'
             "    line 10: S005 window assessed: no DLT\n"
@@ -482,11 +480,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable\n"
             '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
             "ow from 2026-03-02 to 2026-03-16\n"
-            "    S002: whole infusion, and the window assessed\n"
-            "    S003: whole infusion, and the window assessed\n"
-            "    S004: whole infusion, and the window assessed\n"
-            "    S005: whole infusion, and the window assessed\n"
-            "    S006: whole infusion, and the window assessed\n"
+            "    S002, S003, S004, S005, S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 9: 2026-03-30  S004 window assessed: no DLT\n"
             "    line 10: S005 window assessed: no DLT\n"
@@ -496,6 +490,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  expected: next: stop\n"
             "  came: next: escalate level 2 to 3 slots, because level 1 is tolerated: 1 DLT in 6 evaluable; "
             "level 2 has nobody yet\n"
+            '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S002, S003, S004, S005, S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             '    line 3: 2026-03-04  S001 event E1 "Fever" grade 3, infusion likely\n'
             "    line 10: S005 window assessed: no DLT\n"
@@ -504,6 +501,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "x.story, line 15: expect mtd: established level 2\n"
             "  expected: mtd: established level 2\n"
             "  came: mtd: open\n"
+            '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S002, S003, S004, S005, S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             '    line 3: 2026-03-04  S001 event E1 "Fever" grade 3, infusion likely\n'
             "    line 10: S005 window assessed: no DLT\n"
@@ -512,6 +512,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "x.story, line 16: expect P2: 3 of 6\n"
             "  expected: P2: 3 of 6\n"
             "  came: P2: 1 of 6 evaluable\n"
+            '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "    S002, S003, S004, S005, S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             '    line 3: 2026-03-04  S001 event E1 "Fever" grade 3, infusion likely\n'
             "    line 10: S005 window assessed: no DLT\n"
@@ -522,11 +525,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  came: level 1: 6 treated, 1 DLT in 6 evaluable, 0 pending, 0 not evaluable\n"
             '    S001: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 3 on 2026-03-04, in the wind'
             "ow from 2026-03-02 to 2026-03-16\n"
-            "    S002: whole infusion, and the window assessed\n"
-            "    S003: whole infusion, and the window assessed\n"
-            "    S004: whole infusion, and the window assessed\n"
-            "    S005: whole infusion, and the window assessed\n"
-            "    S006: whole infusion, and the window assessed\n"
+            "    S002, S003, S004, S005, S006: whole infusion, and the window assessed\n"
             "  what made it so:\n"
             "    line 6: S004 infused\n"
             "    line 7: S005 infused\n"
@@ -552,8 +551,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  came: level 1: 3 treated, 0 DLTs in 0 evaluable, 3 pending, 0 not evaluable\n"
             '    S001: the window is not over; E1 "Fever" is no DLT: its relatedness to the infusion is unre'
             "lated\n"
-            "    S002: the window is not over\n"
-            "    S003: the window is not over\n"
+            "    S002, S003: the window is not over\n"
             "  what made it so:\n"
             "    line 2: 2026-03-02  S001, S002, S003 infused\n"
             '    line 4: 2026-03-05  correct E1 of S001 infusion to unrelated because "a reaction to the tra'
@@ -788,6 +786,44 @@ MESSAGES: dict[str, tuple[str, str]] = {
             "  what made it so:\n"
             "    line 3: S001 lab ANC 0.4 kg\n"
             "  if what came is right, write: expect findings: unread-result"
+        ),
+    ),
+    "endpoint unknown": (
+        START + ("            expect CR S001: yes\n"),
+        (
+            "x.story, line 3, column 20: nothing can be expected of 'CR': write 'level', 'next', 'mtd', 'fin"
+            "dings', 'nothing', or an endpoint: 'P1' (Adverse events and serious adverse events), 'P2' (Dose"
+            "-limiting toxicity), 'P3' (Maximum tolerated dose), 'S1' (Febrile neutropenia, incidence), 'S2'"
+            " (Febrile neutropenia, duration), 'S3' (Infection, duration), 'S4' (Infection, incidence), 'S5'"
+            " (Bleeding, incidence), 'S6' (Blood transfusion, application rate), 'S7' (Time to absolute neut"
+            "rophil count recovery), 'S8' (Severe thrombocytopenia, incidence), 'S9' (Time to severe thrombo"
+            "cytopenia recovery), 'S10' (Severe anemia, incidence), 'S11' (Time to severe anemia recovery), "
+            "'S12' (Anti-infective agents, application rate) or 'S13' (Bleeding, duration)\n"
+            "              expect CR S001: yes\n"
+            "                     ^"
+        ),
+    ),
+    "endpoint by a word of its title": (
+        START + ("            expect bleeding: 1 of 3\n"),
+        (
+            "x.story, line 3, column 20: nothing can be expected of 'bleeding': did you mean 'S5' (Bleeding,"
+            " incidence) or 'S13' (Bleeding, duration)?\n"
+            "              expect bleeding: 1 of 3\n"
+            "                     ^"
+        ),
+    ),
+    "DLT of one participant": (
+        START + ('2026-03-05  S002 event E1 "Fever" grade 2, infusion likely\n            expect P2 S002: no\n'),
+        (
+            "x.story, line 4: expect P2 S002: no\n"
+            "  expected: P2 S002: no\n"
+            "  came: P2 S002: yes\n"
+            '    S002: had a dose-limiting toxicity; E1 "Fever" is a DLT: grade 2 on 2026-03-05, in the wind'
+            "ow from 2026-03-02 to 2026-03-16\n"
+            "  what made it so:\n"
+            "    line 2: 2026-03-02  S001, S002, S003 infused\n"
+            '    line 3: 2026-03-05  S002 event E1 "Fever" grade 2, infusion likely\n'
+            "  if what came is right, write: expect P2 S002: yes"
         ),
     ),
 }

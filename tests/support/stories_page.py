@@ -48,7 +48,8 @@ $ trialdomain check first.story
 
 A word that cannot be read is told with its line, its column and the nearest word, and with a mark under it. A failed
 line shows what was expected, what came, up to three lines that made it so, and what to write if what came is right.
-A failed count shows how each participant counts, and why each of their events is a DLT or none.
+A failed count, next action, MTD or endpoint of DLTs shows how each participant counts, and why each of their events
+is a DLT or none.
 Of several acts in a line it names the one that was refused.
 
 ## What a line means

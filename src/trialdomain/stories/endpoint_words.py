@@ -54,9 +54,13 @@ def holds(said: str, parts: Iterable[Part]) -> bool:
     return any(plain(said) in part.readings for part in parts)
 
 
-def has_form(said: str, parts: Iterable[Part]) -> bool:
-    """Return whether a value has a part of this form, with these or other numbers."""
-    return any(_form(said) == _form(reading) for part in parts for reading in part.readings)
+def has_form(said: str, parts: Iterable[Part], *, of_trial: bool) -> bool:
+    """Return whether a value has a part of this form, with these or other numbers.
+
+    A participant has one value: yes, no, days, or a reason why there is none. Each of them is a form of it.
+    """
+    forms = {_form(reading) for part in parts for reading in part.readings}
+    return _form(said) in (forms if of_trial else forms | _OF_PARTICIPANT)
 
 
 def value_in_words(parts: Sequence[Part], *, beside: Iterable[str] = ()) -> str:
@@ -69,6 +73,9 @@ def value_in_words(parts: Sequence[Part], *, beside: Iterable[str] = ()) -> str:
 def _form(words: str) -> str:
     """Return words without their numbers."""
     return _NUMBER.sub("N", plain(words))
+
+
+_OF_PARTICIPANT = {_form(words) for words in ("yes", "no", "1", "1 day", "not by day 1", *map(str, Status))}
 
 
 def parts_of_value(value: Value) -> Iterator[Part]:

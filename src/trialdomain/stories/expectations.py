@@ -17,6 +17,7 @@ from trialdomain.history import History
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.dlt_reasons import JudgedEvent, judged_events
 from trialdomain.projections.escalation import Escalation
+from trialdomain.protocol.endpoints.families import DltIncidence
 from trialdomain.reports.endpoints.summaries import DoseSummary, Endpoints, EndpointSummary
 from trialdomain.reports.halts import halts_words
 from trialdomain.stories.endpoint_words import (
@@ -42,7 +43,7 @@ from trialdomain.stories.story import (
 from trialdomain.stories.vocabulary import FOLLOWS
 from trialdomain.testing.made_up_site import MadeUpSite
 from trialdomain.values.clinical.decision import Decision, Mtd
-from trialdomain.values.clinical.level import as_label
+from trialdomain.values.clinical.level import Label, as_label
 from trialdomain.values.clinical.tally import Tally
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import subject_of
@@ -58,7 +59,7 @@ class Failed:
     expected: str
     came: str
     each: tuple[str, ...] = ()
-    """Of each participant that was counted: how, and why each of their events is a DLT or none."""
+    """How participants are counted, and why each of their events is a DLT or none; a line for all who are alike."""
     because: tuple[Line, ...] = ()
     """The lines that made it so, at most three, in their order."""
     instead: str = ""
@@ -149,7 +150,7 @@ def _tally(expected: TallyExpected, told: Told, history: History, on: date) -> F
     return Failed(
         expected=f"level {expected.level}: {counted}",
         came=tally_words(tally),
-        each=tuple(_each_in_words(members, history, on)),
+        each=_each_in_words(members, history, on),
         because=_lines(told, evidence),
         instead=_if_right(f"expect level {expected.level}: {right}"),
     )
@@ -157,13 +158,22 @@ def _tally(expected: TallyExpected, told: Told, history: History, on: date) -> F
 
 _MOST_EVENTS = 3
 """The most events of a participant that a failure shows."""
+_MOST_WAYS = 12
+"""The most lines of participants that a failure shows, those with events first."""
 
 
-def _each_in_words(members: Sequence[Member], history: History, on: date) -> list[str]:
-    """Write how each participant is counted, and why each of their events is a DLT or none."""
+def _each_in_words(members: Sequence[Member], history: History, on: date) -> tuple[str, ...]:
+    """Write how each participant is counted, and why each of their events is a DLT or none; the same once for all."""
     book = history.casebook(on=on)
     judged = {case.subject: judged_events(case, book) for case in book.cases}
-    return [f"{member.subject}: {'; '.join([member.why, *_events(judged[member.subject])])}" for member in members]
+    ways: dict[str, list[str]] = {}
+    for member in members:
+        why = "; ".join([member.why, *_events(judged[member.subject])])
+        ways.setdefault(why, []).append(member.subject)
+    foremost = set(sorted(ways, key=lambda why: not any(judged[one] for one in ways[why]))[:_MOST_WAYS])
+    left = sum(len(subjects) for why, subjects in ways.items() if why not in foremost)
+    more = [how_many(left, "further participant")] if left else []
+    return (*(f"{', '.join(subjects)}: {why}" for why, subjects in ways.items() if why in foremost), *more)
 
 
 def _events(judged: Sequence[JudgedEvent]) -> list[str]:
@@ -237,19 +247,31 @@ def _next(expected: NextExpected, told: Told, history: History, on: date) -> Fai
     return Failed(
         expected=f"next: {decision_words(wanted)}{because}",
         came=f"next: {decision_words(decision)}{halts_words(state.halts)}",
+        each=_each_in_words(_decisive(state, expected.level), history, on),
         because=_lines(told, _behind(state)),
         instead=_if_right(f"expect next: {decision_words(line)}"),
     )
 
 
+def _decisive(state: Escalation, asked: Label | None) -> Sequence[Member]:
+    """Return the participants of the levels that a decision is about: those of its reason, and the one asked for."""
+    levels = _named(state) | {str(level) for level in (asked, state.decision.level) if level is not None}
+    return [member for member in state.counts.members if str(member.level) in levels]
+
+
 def _behind(state: Escalation) -> list[Sequence[int]]:
     """Return the entries behind a decision, by participant: first of the levels that its reason names."""
-    because = state.decision.because
-    named = set() if because is None else set(re.findall(r"\blevel ([\w.-]+)", because.text))
+    named = _named(state)
     members = sorted(
         state.counts.members, key=lambda one: (str(one.level) not in named, one.dlt is None, -max(one.evidence))
     )
     return [member.evidence for member in members]
+
+
+def _named(state: Escalation) -> set[str]:
+    """Return the levels that the reason of a decision names."""
+    because = state.decision.because
+    return set() if because is None else set(re.findall(r"\blevel ([\w.-]+)", because.text))
 
 
 def _is_because(expected: str | None, decision: Decision) -> bool:
@@ -282,6 +304,7 @@ def _mtd(expected: MtdExpected, told: Told, history: History, on: date) -> Faile
     return Failed(
         expected=f"mtd: {mtd_in_words(Mtd(status=expected.status, level=expected.level))}",
         came=f"mtd: {mtd_in_words(mtd)}",
+        each=() if state is None else _each_in_words(_decisive(state, expected.level), history, on),
         because=() if state is None else _lines(told, _behind(state)),
         instead=_if_right(f"expect mtd: {mtd_in_words(mtd)}"),
     )
@@ -306,12 +329,16 @@ def _endpoint(expected: EndpointExpected, told: Told, history: History, on: date
     ]
     if isinstance(summary.overall, DoseSummary):
         evidence = [summary.overall.evidence]
-    strange = [said for said in wrong if not has_form(said, parts)]
+    members: Sequence[Member] = []
+    if isinstance(summary.endpoint, DltIncidence):
+        members = [one for one in history.dlt_counts(on=on).members if expected.subject in {None, one.subject}]
+    strange = [said for said in wrong if not has_form(said, parts, of_trial=of_trial)]
     shown = ", ".join(part.words for part in parts)
     because = values[0].because if values and not of_trial else None
     return Failed(
         expected=wanted,
         came=f"{name}: {value_in_words(parts, beside=wrong)}{'' if because is None else f' ({_spaced(because)})'}",
+        each=_each_in_words(members, history, on),
         because=_lines(told, evidence),
         instead=f"{strange[0]!r} is no part of this value; its parts are: {shown}"
         if strange

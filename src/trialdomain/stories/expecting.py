@@ -1,9 +1,10 @@
 """Read the expectations of a story."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from trialdomain.protocol.endpoints.endpoint import Endpoint
 from trialdomain.stories.faults import instead, shown
 from trialdomain.stories.story import (
     EndpointExpected,
@@ -19,6 +20,7 @@ from trialdomain.stories.tokens import Reader
 from trialdomain.stories.values import WHOLE, read_level, read_word
 from trialdomain.stories.vocabulary import FOLLOWS
 from trialdomain.values.clinical.decision import Action, MtdStatus
+from trialdomain.values.given.text import either
 
 _ACTIONS = {one.value: one for one in Action}
 _STATUSES = {one.value: one for one in MtdStatus}
@@ -149,6 +151,21 @@ _KINDS: Mapping[str, Callable[[Reader], Expected]] = {
 }
 EXPECTED = tuple(_KINDS)
 """The words after ``expect``; any other word there is an endpoint."""
+
+
+def endpoint_hint(given: str, endpoints: Sequence[Endpoint]) -> str:
+    """Phrase what could be expected instead of an unknown word: by its spelling, by a title that has it, or all."""
+    near = instead(given, [*EXPECTED, *(one.id for one in endpoints)])
+    if near.startswith("did you mean"):
+        return near
+    if titled := [one for one in endpoints if given.casefold() in one.title.casefold()]:
+        return f"did you mean {either(map(_with_title, titled))}?"
+    others = ", ".join(map(repr, EXPECTED))
+    return f"write {others}, or an endpoint: {either(map(_with_title, endpoints))}"
+
+
+def _with_title(endpoint: Endpoint) -> str:
+    return f"{endpoint.id!r} ({endpoint.title})"
 
 
 def read_follows(reader: Reader) -> FollowsExpected:

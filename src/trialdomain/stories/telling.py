@@ -26,7 +26,7 @@ from trialdomain.events.recorded import Entry, Envelope, Fact
 from trialdomain.storage.mapper import decoded_once
 from trialdomain.stories.correcting import changes_of, protocol_of, replaced
 from trialdomain.stories.expectations import Failed, Told, check_expectation, followed_words
-from trialdomain.stories.expecting import EXPECTED
+from trialdomain.stories.expecting import endpoint_hint
 from trialdomain.stories.faults import StoryMalformed, instead
 from trialdomain.stories.importing import ImportedSite, Records
 from trialdomain.stories.protocols import protocol_told
@@ -140,12 +140,12 @@ class _Teller:
         """Refuse an endpoint that the protocol does not have: it may be a slip in another word."""
         if not isinstance(expected, EndpointExpected):
             return
-        known = [one.id for one in self.site.protocol.endpoints.derived]
+        known = self.site.protocol.endpoints.derived
         if any(subject_of(stream) == expected.endpoint for stream, _ in self.site.history.streams()):
             why = f"{expected.endpoint} is a participant: write 'expect ENDPOINT {expected.endpoint}: VALUE'"
             raise self._fault(line, f"{why}, or the counts of a level, 'expect level 1: 3 treated'", expected.column)
-        if expected.endpoint not in known:
-            hint = instead(expected.endpoint, [*EXPECTED, *known])
+        if expected.endpoint not in {one.id for one in known}:
+            hint = endpoint_hint(expected.endpoint, known)
             raise self._fault(line, f"nothing can be expected of {expected.endpoint!r}: {hint}", expected.column)
 
     def _move(self, line: Line, moment: Moment) -> None:
