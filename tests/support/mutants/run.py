@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from time import monotonic
 
 from mutants.page import PAGE, page
-from mutants.scope import FOLDERS, PACKAGE, ROOT, files_of_tests, modules, path_of, trace_name
+from mutants.scope import FIRST, FOLDERS, PACKAGE, ROOT, files_of_tests, modules, path_of, trace_name
 from mutants.session import Figures, figures, forget_survivors, leave_out, left_out, sample, seconds, survivors, total
 from mutants.tested import ARGUMENTS
 
@@ -164,7 +164,8 @@ def prepare(chosen: Sequence[str], tree: Path, *, every: int, again: bool) -> No
     """Let cosmic-ray find the mutants of each module, unless its session has them."""
     traces = {file: json.loads((TRACES / trace_name(file)).read_text())["lines"] for file in files_of_tests()}
     for module in chosen:
-        tests = digest(ROOT / file for file, lines in traces.items() if module in lines)
+        run_it = [ROOT / file for file, lines in traces.items() if module in lines]
+        tests = digest(run_it or [ROOT / file for file in FIRST[module]])
         at, session = _key_of(module), _session_of(module)
         source = (ROOT / path_of(module)).read_text("utf-8")
         key = {"source": sha256(source.encode()).hexdigest(), "tests": tests}
