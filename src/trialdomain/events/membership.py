@@ -14,7 +14,7 @@ from trialdomain.events.cohort import (
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Standing
 
 
-@attrs.define
+@attrs.frozen
 class Membership:
     """The state of one participant in a cohort."""
 
@@ -37,11 +37,18 @@ def apply_to_members(members: dict[str, Membership], fact: CohortFact) -> str | 
     """
     match fact:
         case SlotFilled() | SlotReleased():
-            members.setdefault(fact.subject, Membership()).holds = isinstance(fact, SlotFilled)
+            known = members.get(fact.subject, _NOBODY)
+            members[fact.subject] = Membership(isinstance(fact, SlotFilled), known.standing, known.dlt)
         case MemberInfused() | MemberAssessed():
-            members.setdefault(fact.subject, Membership()).standing = fact.standing
+            known = members.get(fact.subject, _NOBODY)
+            members[fact.subject] = Membership(known.holds, fact.standing, known.dlt)
         case DltAttributed() | DltRevoked():
-            members.setdefault(fact.subject, Membership()).dlt = fact if isinstance(fact, DltAttributed) else None
+            known = members.get(fact.subject, _NOBODY)
+            dlt = fact if isinstance(fact, DltAttributed) else None
+            members[fact.subject] = Membership(known.holds, known.standing, dlt)
         case _:
             return None
     return fact.subject
+
+
+_NOBODY = Membership()
