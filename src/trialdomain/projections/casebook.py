@@ -5,7 +5,7 @@ memory holds one participant at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import groupby, takewhile
 from typing import Any, TypeAlias, TypeVar
@@ -40,6 +40,7 @@ from trialdomain.events.trial import (
     TrialClosed,
     TrialRegistered,
 )
+from trialdomain.projections.trial_record import CohortRecord, TrialRecord
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.adverse_event import AdverseEvent, Graded, joined_events, worse_by_row
 from trialdomain.rules.evaluability import LastSeen
@@ -47,13 +48,14 @@ from trialdomain.rules.observation import EndedBy
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
 from trialdomain.values.given.in_short import in_short
-from trialdomain.values.ids import level_of, subject_of
+from trialdomain.values.ids import subject_of
 
 F = TypeVar("F")
 Halt: TypeAlias = Recorded[RecruitmentSuspended] | Recorded[TrialClosed]
 """A suspension that nobody has lifted, or the end of recruitment."""
 Streams: TypeAlias = Iterable[tuple[str, Iterable[Recorded[Any]]]]
 """Streams one after another, each with its name and its entries."""
+_DAY = timedelta(days=1)
 _ENDS_OBSERVATION = {WithdrawalScope.FOLLOW_UP, WithdrawalScope.USE_OF_DATA}
 
 
@@ -195,6 +197,19 @@ class Case:
         seen += [(EndedBy.COMPLETED, LastSeen(entry.fact.on, entry.position)) for entry in self.of(CompletedFollowUp)]
         return seen
 
+    def same_from_to(self, on: date, turns: Iterable[date] = ()) -> tuple[date, date]:
+        """Return the first and the last day on which the case, and what is judged by time alone, is as on a day.
+
+        Args:
+            on: the day of this case.
+            turns: the last days of everything that ends with time.
+        """
+        dated = (getter_of(type(entry.fact))(entry.fact) for entry in self._recorded.entries)
+        days = [when.first for when in dated if when is not None]
+        begun = [*(day for day in days if day <= on), *(last + _DAY for last in turns if last < on)]
+        ending = [*(day - _DAY for day in days if day > on), *(last for last in turns if last >= on)]
+        return max(begun, default=date.min), min(ending, default=date.max)
+
     @property
     def refuses_treatment(self) -> bool:
         """Whether the participant withdrew from treatment or from the trial."""
@@ -228,8 +243,13 @@ class Casebook:
 
     A correction takes the place of the entry that it corrects. So it neither overtakes nor undoes later decisions.
     """
-    cohorts: Mapping[Label, Sequence[Recorded[Any]]]
-    """By level: the current entries of its cohort."""
+    records: Mapping[Label, CohortRecord]
+    """By level: the record of its cohort."""
+
+    @property
+    def cohorts(self) -> Mapping[Label, Sequence[Recorded[Any]]]:
+        """By level: the current entries of its cohort."""
+        return {level: record.entries for level, record in self.records.items()}
 
     def in_force_on(self, day: date) -> TrialProtocol:
         """Return the version in force on a day: an infusion is judged by the version of its day."""
@@ -261,38 +281,30 @@ def casebook_of(of_trial: Iterable[tuple[str, Current[Any]]], cases: Iterable[Ca
     Raises:
         TrialUnregistered: no entry registers the trial.
     """
-    versions: list[tuple[date, TrialProtocol]] = []
-    cohorts: dict[Label, Sequence[Recorded[Any]]] = {}
-    reopened: dict[Label, int] = {}
-    places: dict[int, int] = {}
-    doses: Sequence[Recorded[DoseRecommended]] = ()
-    halts: Sequence[Halt] = ()
-    for stream, recorded in of_trial:
-        places |= {entry.position: recorded.since(entry) for entry in recorded.entries}
-        if (level := level_of(stream)) is not None:
-            cohorts[level] = recorded.entries
-        elif "/" not in stream:
-            versions = _versions(recorded.entries, on=on)
-            doses = _recommended_doses(recorded.entries, on=on)
-            halts = _halts(sorted(recorded.entries, key=lambda entry: places[entry.position]), on=on)
-            reopened = {
-                level: places[e.position] for e in _amendments(recorded.entries, on=on) for level in e.fact.reopens
-            }
+    return casebook_on(TrialRecord.of(of_trial), cases, on=on)
+
+
+def casebook_on(record: TrialRecord, cases: Iterable[Case], *, on: date) -> Casebook:
+    """Build the casebook of a day from the record of the trial and its cohorts.
+
+    Raises:
+        TrialUnregistered: no entry registers the trial.
+    """
+    places = record.places
+    versions = _versions(record.own, on=on)
     if not versions:
         raise TrialUnregistered("the log has no entry that registers the trial: verify it")
-    of_cohorts = [(level, entry) for level, found in cohorts.items() for entry in found]
-    decisions = [e for _, e in of_cohorts if isinstance(e.fact, EscalationDecided) and e.fact.basis.on <= on]
     return Casebook(
         protocol=versions[-1][1],
         versions=versions,
         cases=cases,
-        decisions=sorted(decisions, key=lambda entry: places[entry.position]),
-        recommended_doses=doses,
-        halts=halts,
-        releases=[(level, entry) for level, entry in of_cohorts if isinstance(entry.fact, SlotReleased)],
-        reopened=reopened,
+        decisions=[entry for entry in record.decisions if entry.fact.basis.on <= on],
+        recommended_doses=_recommended_doses(record.own, on=on),
+        halts=_halts(sorted(record.own, key=lambda entry: places[entry.position]), on=on),
+        releases=record.releases,
+        reopened={level: places[e.position] for e in _amendments(record.own, on=on) for level in e.fact.reopens},
         places=places,
-        cohorts=cohorts,
+        records=record.cohorts,
     )
 
 

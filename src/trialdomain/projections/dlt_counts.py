@@ -1,14 +1,13 @@
 """DLT counts: the DLT evaluation of every participant, and the tally of every dose level."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from datetime import date
-from itertools import groupby
+from datetime import date, timedelta
+from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import attrs
 
-from trialdomain.events.cohort import CohortExpanded, CohortOpened
-from trialdomain.events.membership import Membership, apply_to_members
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -27,7 +26,7 @@ from trialdomain.events.participant import (
     Transfused,
     Withdrew,
 )
-from trialdomain.events.recorded import EntryRef, Recorded
+from trialdomain.events.recorded import EntryRef
 from trialdomain.limits.sentinel import Noted
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.view import EVERY_KIND
@@ -39,6 +38,7 @@ from trialdomain.rules.dlt import Found, Qualifying, Window, first_dlt, judge, j
 from trialdomain.rules.dose_received import level_received
 from trialdomain.rules.evaluability import Course, Judgement, SetAside, judge_course, why_words
 from trialdomain.rules.observation import Beginning, EndedBy, beginnings_of, following_cycles, starts_of
+from trialdomain.values.clinical.decision import Awaited
 from trialdomain.values.clinical.evaluation import NOT_INFUSED, Evaluation, EvaluationFlag, EvaluationReason, Standing
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.scale import Scale, beside
@@ -139,6 +139,32 @@ class Member:
         """The reason for the evaluation, in words."""
         return why_words(self.standing, self.aside)
 
+    # What a design is told of a participant is computed once: a process keeps the members of a large trial.
+
+    @cached_property
+    def awaited(self) -> Awaited | None:
+        """The outcome that is awaited; None for a participant who is not pending at a level.
+
+        It may be known on the first day after the window, and after what still lasts.
+        """
+        if self.level is None or self.standing.evaluation is not Evaluation.PENDING:
+            return None
+        days = [day for day in (self.window_last, self.open_until) if day is not None]
+        until = max(days) + timedelta(days=1) if self.window_last else None
+        return Awaited(level=self.level, subject=self.subject, until=until)
+
+    @cached_property
+    def outcome(self) -> tuple[Label, bool | None] | None:
+        """The level, and whether there was a DLT (None while that is pending); None for who gives no outcome."""
+        if self.level is None or self.standing.evaluation not in {Evaluation.EVALUABLE, Evaluation.PENDING}:
+            return None
+        return self.level, None if self.standing.evaluation is Evaluation.PENDING else self.dlt is not None
+
+    @cached_property
+    def infusion_order(self) -> tuple[date, int]:
+        """A sort key: the day of the infusion; of two on one day, the one recorded last comes last."""
+        return (self.infused_on.first if self.infused_on else date.max, self.infused_by or 0)
+
 
 @attrs.frozen(kw_only=True)
 class DltCounts:
@@ -161,6 +187,8 @@ class DltPart:
     """The participant, before released slots are subtracted."""
     causes: frozenset[EntryRef] = frozenset()
     """The participant's current entries that caused the release of a slot."""
+    turns: tuple[date, ...] = ()
+    """The days after each of which time alone may change the member."""
 
 
 class DltCountsView:
@@ -200,7 +228,8 @@ def dlt_part_of(case: Case, book: Casebook, *, on: date) -> DltPart:
     """Compute the part of one participant. Released slots are subtracted later, when every case has been read."""
     found = (entry.envelope.caused_by for _, entry in book.releases)
     causes = {cause for cause in found if cause is not None and cause.stream == case.stream}
-    return DltPart(member_of(case, book, on=on), frozenset(cause for cause in causes if case.stands(cause)))
+    member, turns = _evaluated(case, book, on=on)
+    return DltPart(member, frozenset(cause for cause in causes if case.stands(cause)), turns)
 
 
 def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, int] | None = None) -> DltCounts:
@@ -215,30 +244,37 @@ def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, 
         return DltCounts(tallies=(), members=())
     members = members_of(dlt_parts, book)
     most = held_by_record(book) if held is None else held
+    at: dict[Label | None, list[Member]] = {None: [], **{label: [] for label in book.protocol.labels}}
+    for member in members:
+        at.setdefault(member.level, []).append(member)
+    unassigned = at[None]
     return DltCounts(
-        tallies=tuple(_tally(level, members, most[level.label]) for level in book.protocol.levels),
-        members=tuple(member for member in members if member.level is not None),
-        unassigned=tuple(member for member in members if member.level is None),
+        tallies=tuple(_tally(level, at[level.label], most[level.label]) for level in book.protocol.levels),
+        members=tuple(member for member in members if member.level is not None) if unassigned else tuple(members),
+        unassigned=tuple(unassigned),
     )
 
 
 def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:
     """Return the participants who were infused or hold a slot, in the order in which they took it."""
-    standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts))
+    standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts if dlt_part.causes))
     released: dict[tuple[Label, str], int] = {}
     for level, entry in book.releases:
         cause = entry.envelope.caused_by
         if cause is None or subject_of(cause.stream) is None or cause in standing:
             released[level, entry.fact.subject] = entry.position
-    found = [dlt_part.member for dlt_part in dlt_parts if dlt_part.member and not _gave_back(dlt_part.member, released)]
-    return sorted(found, key=lambda member: member.held_from)
+    found = [
+        member
+        for dlt_part in dlt_parts
+        if (member := dlt_part.member) is not None
+        and (member.infused_by is not None or not _gave_back(member, released))
+    ]
+    return sorted(found, key=attrgetter("held_from"))
 
 
 def _gave_back(member: Member, released: Mapping[tuple[Label, str], int]) -> bool:
     """Return whether a participant who was not infused gave back the slot that they took last."""
-    if member.infused_by is not None or member.level is None:
-        return False
-    return released.get((member.level, member.subject), 0) > member.held_from
+    return member.level is not None and released.get((member.level, member.subject), 0) > member.held_from
 
 
 def stands(member: Member) -> Hashable:
@@ -253,9 +289,14 @@ def stands(member: Member) -> Hashable:
 
 def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     """Evaluate one participant; None for a participant who neither took a slot nor was infused."""
+    return _evaluated(case, book, on=on)[0]
+
+
+def _evaluated(case: Case, book: Casebook, *, on: date) -> tuple[Member | None, tuple[date, ...]]:
+    """Evaluate one participant; return also the days after which time alone may change the evaluation."""
     infusion = case.first_infusion
     if infusion is None:
-        return _waiting(case)
+        return _waiting(case), ()
     protocol = book.in_force_on(infusion.fact.started_at.first)
     found = _found(case, protocol)
     events = [one.counted for one in found if one.counted is not None]
@@ -267,7 +308,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
     standing = judgement.standing
     if level is None and standing.evaluation is not Evaluation.NOT_EVALUABLE:
         standing = Standing(evaluation=Evaluation.NOT_EVALUABLE, reason=EvaluationReason.NO_LEVEL)
-    return Member(
+    member = Member(
         subject=case.subject,
         level=level,
         standing=standing,
@@ -282,6 +323,7 @@ def member_of(case: Case, book: Casebook, *, on: date) -> Member | None:
         contact=_contact(case) if any(known.stagger.sentinel for _, known in book.versions) else None,
         open_until=judgement.open_until if standing == judgement.standing else None,
     )
+    return member, judgement.turns
 
 
 def _contact(case: Case) -> Contact:
@@ -435,46 +477,22 @@ def _cytopenia(found: Cytopenia) -> Dlt:
 
 
 def _tally(level: DoseLevel, members: Sequence[Member], held: int) -> Tally:
-    at_level = [member for member in members if member.level == level.label]
-    count = [member.standing.evaluation for member in at_level].count
+    """Count the members of a level."""
+    evaluations = [member.standing.evaluation for member in members]
+    count = evaluations.count
     return Tally(
         level=level.label,
         place=level.level,
         dose=level.dose,
         enrolled=count(Evaluation.NOT_INFUSED),
         evaluable=count(Evaluation.EVALUABLE),
-        dlts=sum(member.dlt is not None for member in at_level),
+        dlts=len(members) - [member.dlt for member in members].count(None),
         pending=count(Evaluation.PENDING),
         not_evaluable=count(Evaluation.NOT_EVALUABLE),
-        most_held=max(
-            most_held(m.standing.evaluation is Evaluation.NOT_EVALUABLE for m in at_level),
-            held,
-        ),
+        most_held=max(most_held([one is Evaluation.NOT_EVALUABLE for one in evaluations]), held),
     )
 
 
 def held_by_record(book: Casebook) -> dict[Label, int]:
     """Return, by level, the peak number of slots in use at the same time, as the cohorts recorded it."""
-    return {label: _held_by_record(book.cohorts.get(label, ())) for label in book.protocol.labels}
-
-
-def _held_by_record(entries: Sequence[Recorded[Any]]) -> int:
-    """Replay the slots of a level as they were taken and given back, and return the peak number in use.
-
-    Never more than were opened: where a correction gives a participant a slot back that was filled meanwhile, more
-    participants than slots are no sign that people expanded the level.
-
-    The current evaluations do not show this: an expanded level keeps its slots after participants leave.
-    """
-    members: dict[str, Membership] = {}
-    using: set[str] = set()
-    most, slots = 0, None
-    for _, together in groupby(entries, key=lambda entry: entry.envelope.command):
-        facts = [entry.fact for entry in together]
-        # The facts of one command count as one moment: a participant whose slot is taken and given back
-        # in the same command never used a slot.
-        for subject in {subject for fact in facts if (subject := apply_to_members(members, fact)) is not None}:
-            (using.add if members[subject].occupies else using.discard)(subject)
-        slots = next((fact.slots for fact in reversed(facts) if isinstance(fact, CohortOpened | CohortExpanded)), slots)
-        most = max(most, len(using) if slots is None else min(len(using), slots))
-    return most
+    return {label: book.records[label].held if label in book.records else 0 for label in book.protocol.labels}

@@ -1,14 +1,16 @@
 """The escalation state: the recommendation, the MTD, and the counts and evidence behind them."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
+from functools import cached_property
+from operator import attrgetter
 
 import attrs
 
 from trialdomain.designs.design import Design
 from trialdomain.designs.registry import decide, design_of
 from trialdomain.designs.situation import Situation
-from trialdomain.events.cohort import CohortExpanded, CohortOpened, EscalationDecided
+from trialdomain.events.cohort import EscalationDecided
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import DoseRecommended
 from trialdomain.limits.sentinel import Hold
@@ -28,7 +30,6 @@ from trialdomain.values.clinical.decision import (
     Mtd,
     MtdStatus,
 )
-from trialdomain.values.clinical.evaluation import Evaluation
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.word import Word
@@ -74,8 +75,6 @@ class Escalation:
     stop."""
     not_before: date | None
     """The first day on which the next participant of the level in turn may be infused; None without a limit."""
-    evidence: tuple[int, ...]
-    """The positions of the log entries that the answer depends on."""
     recommended_doses: tuple[Recorded[DoseRecommended], ...] = ()
     """The dose that people recommended last for each purpose; the design does not read them."""
     halts: tuple[Halt, ...] = ()
@@ -85,6 +84,13 @@ class Escalation:
     def design(self) -> Design:
         """The design that was asked."""
         return design_of(self.spec)
+
+    @cached_property
+    def evidence(self) -> tuple[int, ...]:
+        """The positions of the log entries that the answer depends on, also of decisions that closed levels."""
+        closings = {entry.position for entry in self.decided if entry.fact.recommended.closed_levels}
+        members = (*self.counts.members, *self.counts.unassigned)
+        return tuple(sorted(closings.union(*(member.evidence for member in members))))
 
     @property
     def unassigned(self) -> tuple[str, ...]:
@@ -129,7 +135,6 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
         counts=counts,
         situation=situation,
         decided=tuple(book.decisions),
-        evidence=tuple(sorted(_evidence(counts, book))),
         recommended_doses=tuple(book.recommended_doses),
         halts=tuple(book.halts),
     )
@@ -140,34 +145,16 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
     return Situation(
         tallies=counts.tallies,
         last_level=_last_level(counts.members, book.protocol.labels),
-        awaited=tuple(
-            Awaited(
-                level=member.level,
-                subject=member.subject,
-                until=_known_from(member),
-            )
-            for member in counts.members
-            if member.level is not None and member.standing.evaluation is Evaluation.PENDING
-        ),
+        awaited=tuple([awaited for member in counts.members if (awaited := member.awaited) is not None]),
         final_closings=final_closings(book),
         slots=opened_slots(book),
         in_order=tuple(
-            (member.level, None if member.standing.evaluation is Evaluation.PENDING else member.dlt is not None)
-            for member in sorted(counts.members, key=_by_infusion)
-            if member.level is not None and member.standing.evaluation in {Evaluation.EVALUABLE, Evaluation.PENDING}
+            [outcome for member in sorted(counts.members, key=_by_infusion) if (outcome := member.outcome) is not None]
         ),
     )
 
 
-def _by_infusion(member: Member) -> tuple[date, int]:
-    """Return a sort key: the day of the infusion; of two on one day, the one recorded last comes last."""
-    return (member.infused_on.first if member.infused_on else date.max, member.infused_by or 0)
-
-
-def _known_from(member: Member) -> date | None:
-    """Return the first day on which a pending outcome may be known: after the window, and after what still lasts."""
-    days = [day for day in (member.window_last, member.open_until) if day is not None]
-    return max(days) + timedelta(days=1) if member.window_last else None
+_by_infusion = attrgetter("infusion_order")
 
 
 def closed_levels(counts: DltCounts, book: Casebook) -> tuple[Label, ...]:
@@ -191,9 +178,9 @@ def opened_slots(
     """
     return tuple(
         tuple(
-            e.fact.slots
-            for e in book.cohorts.get(label, ())
-            if isinstance(e.fact, CohortOpened | CohortExpanded) and (before is None or e.position < before)
+            opened.fact.slots
+            for opened in (book.records[label].opened if label in book.records else ())
+            if before is None or opened.position < before
         )
         for label in labels or book.protocol.labels
     )
@@ -205,12 +192,6 @@ def slots_given(chosen: Decision, state: Escalation) -> int | None:
         return None
     same = chosen.bare == state.to_decide.bare
     return state.to_decide.slots if same else state.design.slots_at(chosen.level, state.situation)
-
-
-def _evidence(counts: DltCounts, book: Casebook) -> set[int]:
-    """Collect the evidence of all members, and the positions of the decisions that closed levels for good."""
-    closings = {entry.position for entry in book.decisions if entry.fact.recommended.closed_levels}
-    return closings | {position for member in (*counts.members, *counts.unassigned) for position in member.evidence}
 
 
 def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
@@ -290,5 +271,5 @@ def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
 
 def _last_level(members: Sequence[Member], labels: Sequence[Label]) -> Label | None:
     """Return the level of the latest infusion; of two infusions on one day, of the one recorded last."""
-    infused = [(m.infused_on.first, m.infused_by or 0, m.level) for m in members if m.infused_on and m.level in labels]
-    return max(infused, key=lambda one: one[:2])[2] if infused else None
+    infused = [member for member in members if member.infused_on and member.level in labels]
+    return max(infused, key=_by_infusion).level if infused else None

@@ -56,6 +56,8 @@ class Judgement:
     """For a participant whose window is open or not assessed: the latest assessment, which does not count."""
     open_until: date | None = None
     """For a toxicity or a cytopenia that may still last too long: the last day on which that is open."""
+    turns: tuple[date, ...] = attrs.field(default=(), eq=False)
+    """The last days of the window, and of what may still last too long: time changes the answer only after them."""
 
 
 @attrs.frozen
@@ -218,6 +220,12 @@ class _Asked:
             case _:
                 return None
 
+    @property
+    def turns(self) -> tuple[date, ...]:
+        """Every day with which a line compares the day that is asked about."""
+        lasting = (one.until for one in self.course.may_last)
+        return (self.last, *lasting, *(one.open_until for one in self.course.cytopenias))
+
     @cached_property
     def not_shown(self) -> bool:
         """Whether the counts of an analyte leave open whether a cytopenia lasted."""
@@ -312,6 +320,7 @@ def judge_course(course: Course, protocol: TrialProtocol, *, on: date) -> Judgem
         _flags(course, line.reason),
         asked.aside if line.reason in _WITHOUT_ASSESSMENT else None,
         asked.open_until(line.reason),
+        asked.turns,
     )
 
 

@@ -70,6 +70,8 @@ def most_held(gave_back: Iterable[bool]) -> int:
     """
     most = kept = 0
     for gone in gave_back:
-        most = max(most, kept + 1)
-        kept += not gone
+        if kept == most:
+            most += 1
+        if not gone:
+            kept += 1
     return most
