@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from trialdomain.commands.access import needed_to_change
-from trialdomain.commands.snapshot import uncounted
+from trialdomain.commands.memory import uncounted
 from trialdomain.events import participant, trial
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.cohort import CohortFact

@@ -34,6 +34,8 @@ class Before:
         self._store, self._position = recorder, position
         self.appended: list[StoredEvent] = []
 
+    in_transaction = False
+
     def head(self, _: str) -> int:
         return self._position
 

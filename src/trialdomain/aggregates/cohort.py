@@ -112,6 +112,10 @@ class Cohort:
             case _:
                 assert_never(entry.fact)
 
+    def copied(self) -> "Cohort":
+        """Return a copy, to which further entries can be applied."""
+        return attrs.evolve(self, members=dict(self.members))
+
     @property
     def occupied(self) -> int:
         """The number of slots in use."""
@@ -164,8 +168,8 @@ class Cohort:
         """Return the facts that bring the cohort up to date with the casebook.
 
         Args:
-            members: all participants that the casebook puts at this level.
-            about: the participants to compare.
+            members: those of ``about`` whom the casebook puts at this level.
+            about: the participants to compare; among them all who wait for their infusion here.
             gone: returns why a participant who is no longer at this level gave their slot back.
             closed: whether the level is closed now, by outcomes or by a recorded closing.
         """

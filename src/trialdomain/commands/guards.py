@@ -14,8 +14,8 @@ from trialdomain.aggregates.infusions import (
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.errors import CommandRefused
 from trialdomain.events.participant import Enrolled, Infused
-from trialdomain.projections.dlt_counts import Member, dlt_part_of, members_of
-from trialdomain.projections.escalation import Escalation, LimitCode, escalation
+from trialdomain.projections.dlt_counts import Member, members_of
+from trialdomain.projections.escalation import Escalation, LimitCode, escalation_of
 from trialdomain.projections.sentinel import sentinel_hold
 from trialdomain.protocol.conduct_rules import Stagger
 from trialdomain.rules.dose_kept import levels_of
@@ -74,7 +74,8 @@ def escalation_state(snapshot: Snapshot, *, on: date) -> Escalation:
     Raises:
         DesignAbsent: the protocol has no design.
     """
-    state = escalation(snapshot.casebook(on=on), on=on)
+    counted = snapshot.counted(on=on)
+    state = escalation_of(counted.counts, counted.book, on=on)
     if state is None:
         raise DesignAbsent(trial=snapshot.id)
     return state
@@ -108,8 +109,8 @@ def against_recruitment(snapshot: Snapshot, *, on: date) -> Iterator[CommandRefu
 
 
 def _members(snapshot: Snapshot, *, on: date) -> list[Member]:
-    book = snapshot.casebook(on=on)
-    return members_of([dlt_part_of(case, book, on=on) for case in book.cases], book)
+    counted = snapshot.counted(on=on)
+    return members_of(counted.parts, counted.book)
 
 
 def levels_in_use(snapshot: Snapshot) -> frozenset[Label]:
@@ -138,7 +139,7 @@ def against_dose(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -
 def _against_sentinel(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
     """Yield a refusal of an infusion that must wait for a sentinel, as known on the day of the infusion."""
     day = fact.started_at.first
-    book = snapshot.casebook(on=day)
+    book = snapshot.counted(on=day).book
     hold = sentinel_hold(_members(snapshot, on=day), book, level=fact.level, on=day, before=subject)
     if hold is not None:
         yield from against_hold(hold)

@@ -17,6 +17,7 @@ import attrs
 from trialdomain.commands.access import AccessRequest, NotPermitted, Permit, reason_to_refuse
 from trialdomain.commands.clock import Clock, read_clock
 from trialdomain.commands.coercion import FactMalformed, make, unreadable
+from trialdomain.commands.memory import Memory
 from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.errors import CommandRefused, Conflict, InputInvalid, TrialError
@@ -134,6 +135,8 @@ class CommandRunner:
     new_id: Callable[[], str]
     permit: Permit | None = None
     """The access hook of the embedding service; None where the protocol's table alone decides."""
+    memory: Memory = attrs.Factory(Memory)
+    """What this process has read of the log; the desks of one log share it."""
 
     def run(
         self,
@@ -190,20 +193,29 @@ class CommandRunner:
 
     def _attempted(self, attempt: _Attempt) -> Appended | _Denied:
         """Repeat an attempt while its read set has changed; hold the write lock in the last one."""
-        for number in range(_ATTEMPTS):
-            if number:
-                sleep(uniform(0, _PAUSE_SECONDS * number))  # noqa: S311 - a pause, no secret
-            try:
-                return attempt(Snapshot(self.trial, self.store), locked=False)
-            except (StreamMoved, DayTurned):
-                continue
-        return self.store.alone(lambda: attempt(self._snapshot_now(), locked=True))
+        try:
+            for number in range(_ATTEMPTS):
+                if number:
+                    sleep(uniform(0, _PAUSE_SECONDS * number))  # noqa: S311 - a pause, no secret
+                try:
+                    return attempt(self._snapshot(), locked=False)
+                except (StreamMoved, DayTurned):
+                    continue
+            return self.store.alone(lambda: attempt(self._snapshot_now(), locked=True))
+        except TrialError:
+            raise
+        except BaseException:
+            self.memory.forget(self.trial)  # nobody can say where it was interrupted
+            raise
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.trial, self.store, self.memory, committed=not self.store.in_transaction)
 
     def _snapshot_now(self) -> Snapshot:
         """Make a snapshot under the write lock, with a time that was read under it."""
         # The clock is read before the snapshot, which then contains entries that the clock itself recorded.
         moment = read_clock(self.clock)
-        snapshot = Snapshot(self.trial, self.store)
+        snapshot = self._snapshot()
         snapshot.moment = max(moment, snapshot.last_recorded() or moment)
         return snapshot
 

@@ -5,14 +5,13 @@ from datetime import date
 from functools import partial
 
 from trialdomain.aggregates.cohort import Cohort, MemberNow
+from trialdomain.commands.memory import Counted
 from trialdomain.commands.snapshot import Drafts, Snapshot, drafts_in
 from trialdomain.events.cohort import CohortFact, DltAttributed, Release
 from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.trial import RecruitmentSuspended
-from trialdomain.projections.deaths import RELATED_DEATHS
-from trialdomain.projections.dlt_counts import DLT_COUNTS, Member, dlt_counts
+from trialdomain.projections.dlt_counts import DLT_COUNTS, Member
 from trialdomain.projections.escalation import closed_levels
-from trialdomain.projections.view import answer
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical_time import ClinicalTime
@@ -40,10 +39,11 @@ def settle(snapshot: Snapshot, drafts: Drafts, *, about: Collection[str] | None,
     """
     if not drafts:
         return []
-    book = snapshot.casebook(on=on, following=drafts)
+    counted = snapshot.counted(on=on, following=drafts)
+    book = counted.book
     if book.protocol.dlt is None:
-        return _suspended(snapshot, drafts, on=on)
-    counts = dlt_counts(book, on=on)
+        return _suspended(snapshot, drafts, counted, on=on)
+    counts = counted.counts
     updates = cohort_updates(
         snapshot.cohorts(following=drafts),
         counts.members,
@@ -54,7 +54,7 @@ def settle(snapshot: Snapshot, drafts: Drafts, *, about: Collection[str] | None,
     settled: Drafts = []
     for level, facts in updates:
         settled += drafts_in(cohort_stream(snapshot.id, level), facts, caused_by=snapshot.ref(drafts[0]))
-    return settled + _suspended(snapshot, drafts, on=on)
+    return settled + _suspended(snapshot, drafts, counted, on=on)
 
 
 def cohort_updates(
@@ -75,14 +75,19 @@ def cohort_updates(
         closed: the levels that are closed.
     """
     levels = {member.subject: member.level for member in (*members, *elsewhere)}
+    here: dict[Label, dict[str, Member]] = {level: {} for level in cohorts}
+    for member in members:
+        if member.level in here:
+            here[member.level][member.subject] = member
+    waiting = [member for member in members if member.infused_on is None]
     for level, cohort in cohorts.items():
-        here = {member.subject: _member_now(member) for member in members if member.level == level}
-        waiting = {subject for subject, now in here.items() if not now.infused}
+        compared = {member.subject for member in waiting if member.level == level}
+        compared |= {*here[level], *cohort.members} if about is None else {*about}
         yield (
             level,
             cohort.settle(
-                here,
-                about=sorted({*here, *cohort.members} if about is None else {*about, *waiting}),
+                {one: _member_now(here[level][one]) for one in sorted(compared) if one in here[level]},
+                about=sorted(compared),
                 gone=partial(_why_gone, levels),
                 closed=level in closed,
             ),
@@ -96,13 +101,11 @@ def _why_gone(levels: Mapping[str, Label | None], subject: str) -> Release:
     return Release.NOT_EVALUABLE if levels[subject] is None else Release.REASSIGNED
 
 
-def _suspended(snapshot: Snapshot, drafts: Drafts, *, on: date) -> Drafts:
+def _suspended(snapshot: Snapshot, drafts: Drafts, counted: Counted, *, on: date) -> Drafts:
     """Suspend recruitment and infusion when the drafts record a related death that was not known before."""
-    if not snapshot.protocol.stopping.related_grade_5:
+    if not snapshot.protocol.stopping.related_grade_5 or not counted.deaths:
         return []
-    died = answer(RELATED_DEATHS, snapshot.casebook(on=on, following=drafts), on) - answer(
-        RELATED_DEATHS, snapshot.casebook(on=on), on
-    )
+    died = counted.deaths - snapshot.counted(on=on).deaths
     if not died:
         return []
     why = FreeText.of(f"a death related to the infusion: {', '.join(sorted(died))}")

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.aggregates.trial import Trial, TrialUnknown
+from trialdomain.commands.memory import Counted, Known, Memory, Part, uncounted
 from trialdomain.commands.site_time import placed
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import current_entries
@@ -15,13 +17,12 @@ from trialdomain.events.participant import ParticipantFact
 from trialdomain.events.recorded import Draft, Entry, EntryRef, Fact, Meta, Recorded
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
-from trialdomain.projections.casebook import Casebook, read_casebook
-from trialdomain.projections.dlt_counts import DLT_COUNTS
+from trialdomain.projections.casebook import Casebook, case_of, read_casebook
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.store import LogReader, ReadSet, Row
 from trialdomain.values.clinical.level import Label
-from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, trial_stream
+from trialdomain.values.ids import access_stream, cohort_stream, participant_stream, subject_of, trial_stream
 
 Drafts: TypeAlias = list[Draft[Fact]]
 
@@ -36,11 +37,6 @@ def drafts_in(
 F = TypeVar("F")
 
 
-def uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[ParticipantFact]]:
-    """Return the types of facts that participants skip and that change no DLT count by any protocol version."""
-    return frozenset(PASSED_OVER) - DLT_COUNTS.reads(versions)
-
-
 def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
     """Return the protocol versions that drafts bring in."""
     facts = (draft.fact for draft in following)
@@ -50,8 +46,18 @@ def _new(following: Sequence[Draft[Any]]) -> list[TrialProtocol]:
 class Snapshot:
     """A snapshot of the trial, from the moment when a decision began to read it."""
 
-    def __init__(self, trial: str, log: LogReader) -> None:
+    def __init__(self, trial: str, log: LogReader, memory: Memory | None = None, *, committed: bool = True) -> None:
+        """Begin to read a trial.
+
+        Args:
+            trial: the trial.
+            log: the log.
+            memory: what this process has read of it before.
+            committed: whether every entry of the log is committed; the memory keeps no others.
+        """
         self.id, self._log = trial, log
+        self._memory, self._committed = Memory() if memory is None else memory, committed
+        self._known: Known | None = None
         self.position = log.head(trial)
         self.read: dict[str, int] = {}
         """The version of each stream that was read on its own; 0 for one that does not exist."""
@@ -92,14 +98,51 @@ class Snapshot:
 
     def cohorts(self, *, following: Sequence[Draft[Any]] = ()) -> dict[Label, Cohort]:
         """Load the cohort of every dose level, with some drafts applied."""
-        cohorts = {label: Cohort(label) for label in self.protocol.labels}
-        for level, cohort in cohorts.items():
-            entries = self.entries(cohort_stream(self.id, level))
-            for draft in following:
-                if draft.stream == cohort_stream(self.id, level):
-                    entries.append(self._as_entry(draft, version=len(entries) + 1))
-            _apply(entries, cohort.apply)
+        known, cohorts = self._as_known(), dict[Label, Cohort]()
+        for level in self.protocol.labels:
+            stream = cohort_stream(self.id, level)
+            recorded = list(known.streams.get(stream, ()))
+            self.read[stream] = len(recorded)
+            drafts = [draft for draft in following if draft.stream == stream]
+            if level in known.folded and not drafts:
+                cohorts[level] = known.folded[level].copied()
+                continue
+            cohorts[level] = Cohort(level)
+            coming = [self._as_entry(draft, version=at) for at, draft in enumerate(drafts, start=len(recorded) + 1)]
+            _apply([*recorded, *coming], cohorts[level].apply)
         return cohorts
+
+    def counted(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Counted:
+        """Count all participants on a day, with some drafts applied.
+
+        The read set then is the whole trial, as of :meth:`casebook`. But only participants are read whose counts may
+        have changed since this process read them.
+        """
+        if any(subject_of(draft.stream) is None for draft in following):
+            return Counted.of(self.casebook(on=on, following=following), on=on)
+        known = self._as_known()
+        self._pass_over(known.left_out)
+        book = known.book(on)
+        parts = known.parts(self._log, book, on=on)
+        for stream, drafts in groupby(sorted(following, key=_stream_of), key=_stream_of):
+            rows = self._log.stream(stream, until=self.position)
+            version = rows[-1][1] if rows else 0
+            coming = [self._as_entry(draft, version=at) for at, draft in enumerate(drafts, start=version + 1)]
+            entries = [*entries_of(stream, rows, leave_out=known.left_out), *coming]
+            parts[stream] = Part.of(case_of(stream, entries, on=on), book, on=on)
+        return Counted.of_parts(book, parts, on=on)
+
+    def _as_known(self) -> Known:
+        if self.position == 0:
+            raise TrialUnknown(trial=self.id)
+        if self._known is None:
+            self._known = self._memory.at(self._log, self.id, self.position, committed=self._committed)
+        return self._known
+
+    def _pass_over(self, left_out: Iterable[type[ParticipantFact]]) -> None:
+        """Add the whole trial, but for some kinds of facts, to the read set."""
+        names = frozenset(NAMES[kind] for kind in (*left_out, AccessRefused))
+        self._passed_over = names if self._passed_over is None else self._passed_over & names
 
     def entries(self, stream: str) -> list[Entry]:
         """Load one stream, and add its version to the read set."""
@@ -134,8 +177,7 @@ class Snapshot:
         infusion, an infusion with an amount that is of no level, and the number of infused participants.
         """
         left_out = uncounted([*self.protocols, *_new(following)])
-        names = frozenset(NAMES[kind] for kind in (*left_out, AccessRefused))
-        self._passed_over = names if self._passed_over is None else self._passed_over & names
+        self._pass_over(left_out)
         found_versions, found = self._counted(left_out)
         versions, streams = dict(found_versions), dict(found)
         for draft in following:
@@ -205,6 +247,10 @@ class Snapshot:
             meta=meta,
             fact=draft.fact,
         )
+
+
+def _stream_of(draft: Draft[Any]) -> str:
+    return draft.stream
 
 
 def _apply(entries: Iterable[Any], apply: Callable[[Any], None]) -> None:

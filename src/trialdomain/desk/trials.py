@@ -11,6 +11,7 @@ from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, utc_now
 from trialdomain.commands.coercion import check_callable, checked
+from trialdomain.commands.memory import Memory
 from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.desk import Desk
 from trialdomain.errors import InputInvalid
@@ -51,6 +52,7 @@ class Trials:
         if not isinstance(store, Store):
             raise InputInvalid(f"{short(store)!r} is not a store of a log: use Trials.open")
         self._store, self._clock, self._new_id, self._permit = store, clock, new_id, permit
+        self._memory = Memory()
 
     @classmethod
     def open(
@@ -88,7 +90,7 @@ class Trials:
             TrialAlreadyRegistered: the log has the trial already.
         """
         protocol = checked("a registration", protocol, TrialProtocol)
-        handle = TrialHandle(protocol.trial, self._store, self._clock, self._new_id, self._permit)
+        handle = TrialHandle(protocol.trial, self._store, self._clock, self._new_id, self._permit, self._memory)
         handle.acting(by).register(protocol, command_id=command_id)
         return handle
 
@@ -101,7 +103,7 @@ class Trials:
         trial = check_id("trial", trial)
         if self._store.head(trial) == 0:
             raise TrialUnknown(trial=trial)
-        return TrialHandle(trial, self._store, self._clock, self._new_id, self._permit)
+        return TrialHandle(trial, self._store, self._clock, self._new_id, self._permit, self._memory)
 
     def close(self) -> None:
         """Wait for threads that use the log, and close it."""
@@ -123,6 +125,7 @@ class TrialHandle:
     _clock: Clock
     _new_id: Callable[[], str]
     _permit: Permit | None = None
+    _memory: Memory = attrs.Factory(Memory)
 
     def acting(self, user: User) -> "Desk":
         """Open the desk of a user; each entry names that user.
@@ -130,7 +133,8 @@ class TrialHandle:
         Raises:
             FactMalformed: the user's id is no code, a name is blank, or the role is unknown.
         """
-        return Desk(CommandRunner(self.trial, user, self._store, self._clock, self._new_id, self._permit))
+        runner = CommandRunner(self.trial, user, self._store, self._clock, self._new_id, self._permit, self._memory)
+        return Desk(runner)
 
     @property
     def tree(self) -> TrialTree:

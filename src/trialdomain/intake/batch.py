@@ -23,10 +23,11 @@ from trialdomain.aggregates.infusions import (
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.commands.access import Permit
 from trialdomain.commands.clock import Clock, read_clock
+from trialdomain.commands.memory import uncounted
 from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.commands.sealing import sealed, stored
 from trialdomain.commands.settlement import cohort_updates, may_change_counts
-from trialdomain.commands.snapshot import drafts_in, uncounted
+from trialdomain.commands.snapshot import drafts_in
 from trialdomain.desk.enrollment import register_trial
 from trialdomain.errors import CommandRefused, Conflict
 from trialdomain.events.participant import Enrolled, Infused, ParticipantFact

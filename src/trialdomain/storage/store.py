@@ -192,6 +192,11 @@ class Store(LogReader, Protocol):
         """
         ...
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has an open transaction, so that what it reads may yet be rolled back."""
+        ...
+
     def alone(self, work: Callable[[], T]) -> T:
         """Run work under the write lock: what it reads stays so until its appends are recorded.
 

@@ -99,6 +99,12 @@ class Connections:
         """A token of the write lock: while it is the same object, no other work has recorded anything."""
         return self._lock
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has an open transaction."""
+        own = self._gate.own()
+        return own is not None and self._has_transaction(own)
+
     def write(self, work: Callable[[sqlite3.Connection], T], *, within: bool = False, may_wait: bool = False) -> T:
         """Run work on the writing connection, alone, in one transaction.
 

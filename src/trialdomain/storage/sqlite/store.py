@@ -172,6 +172,11 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         self._notify()
         return ids
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has an open transaction, so that what it reads may yet be rolled back."""
+        return self._connections.in_transaction
+
     def alone(self, work: Callable[[], T]) -> T:
         """Run work under the write lock: what it reads stays so until its appends are recorded.
 

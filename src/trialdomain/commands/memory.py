@@ -1,0 +1,288 @@
+"""The memory of a process: what it has read of each trial, so that a command reads only what is new.
+
+The log alone is believed: nothing is kept on a disk, and the last entry that was read is compared with the log each
+time. What is known at a position never changes, so threads share it. It is kept only where the entries are committed.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+import attrs
+
+from trialdomain.aggregates.cohort import Cohort
+from trialdomain.aggregates.participant import PASSED_OVER
+from trialdomain.events.access import AccessRefused
+from trialdomain.events.entries import current, current_entries, target_version
+from trialdomain.events.participant import ParticipantFact
+from trialdomain.events.recorded import Entry, Recorded
+from trialdomain.events.registry import NAMES
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.projections.casebook import Case, Casebook, case_of, casebook_on
+from trialdomain.projections.deaths import is_related_death
+from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, DltPart, count, dlt_part_of
+from trialdomain.projections.trial_record import TrialRecord
+from trialdomain.protocol.trial_protocol import TrialProtocol
+from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.store import LogReader, Row, StoredEntry
+from trialdomain.values.clinical.level import Label
+from trialdomain.values.given.in_short import in_short
+from trialdomain.values.ids import access_stream, cohort_stream, level_of, subject_of, trial_stream
+
+_STATES = 4
+"""The most positions of one trial that are known at once: threads may decide at different ones."""
+_TRIALS = 100
+"""The most trials that are known at once: a service may have thousands in one log."""
+_DAYS = 3
+"""The most parts that are kept of one participant: a decision may ask about several days."""
+
+
+def uncounted(versions: Iterable[TrialProtocol]) -> frozenset[type[ParticipantFact]]:
+    """Return the types of facts that participants skip and that change no DLT count by any protocol version."""
+    return frozenset(PASSED_OVER) - DLT_COUNTS.reads(versions)
+
+
+@attrs.frozen(eq=False)
+class Part:
+    """What one participant contributes to the counts, and the days from and to which it stays so."""
+
+    __repr__ = in_short
+
+    stream: str
+    counted: DltPart
+    died: str | None
+    """The participant's code, if they died of an event related to the infusion."""
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, case: Case, book: Casebook, *, on: date, turns: Sequence[date] = ()) -> "Part":
+        """Judge one participant on a day.
+
+        Args:
+            case: the case of the participant, read for that day.
+            book: the casebook of that day.
+            on: the day.
+            turns: the last days of the protocol versions.
+        """
+        counted = dlt_part_of(case, book, on=on)
+        first, last = case.same_from_to(on, (*turns, *counted.turns))
+        died = case.subject if is_related_death(case, book.protocol) else None
+        return cls(case.stream, counted, died, first, last)
+
+
+@attrs.frozen(eq=False)
+class Counted:
+    """The parts of all participants on a day, with the casebook of the trial and its cohorts."""
+
+    __repr__ = in_short
+
+    book: Casebook
+    parts: Sequence[DltPart]
+    deaths: frozenset[str]
+    """The participants who died of an event related to the infusion."""
+    on: date
+
+    @classmethod
+    def of(cls, book: Casebook, *, on: date) -> "Counted":
+        """Read every case of a casebook."""
+        parts = [Part.of(case, book, on=on) for case in book.cases]
+        return cls(book, [part.counted for part in parts], _deaths(parts), on)
+
+    @classmethod
+    def of_parts(cls, book: Casebook, parts: Mapping[str, Part], *, on: date) -> "Counted":
+        """Take the parts of all participants, by stream."""
+        ordered = [parts[stream] for stream in sorted(parts)]
+        return cls(book, [part.counted for part in ordered], _deaths(ordered), on)
+
+    @property
+    def counts(self) -> DltCounts:
+        """The DLT counts of every level."""
+        return count(self.parts, self.book)
+
+
+def _deaths(parts: Iterable[Part]) -> frozenset[str]:
+    return frozenset(part.died for part in parts if part.died is not None)
+
+
+@attrs.define(eq=False)
+class _Parts:
+    """The last parts that were computed of each participant, by stream; threads share it, and only replace values."""
+
+    of: dict[str, tuple[Part, ...]] | None = None
+    """In the order of the codes; None before the participants are read for the first time."""
+    day: tuple[date, Mapping[str, Part], Collection[str]] | None = None
+    """The last day that was asked about, the part of each participant on it, and the streams that changed since."""
+
+    def after(self, changed: Collection[str]) -> "_Parts":
+        """Return the parts without those of some streams, which are new or have changed."""
+        if self.of is None:
+            return _Parts()
+        of = {**self.of, **dict.fromkeys(changed, ())}
+        if len(of) != len(self.of):
+            return _Parts({stream: of[stream] for stream in sorted(of)})
+        if self.day is None:
+            return _Parts(of)
+        on, parts, stale = self.day
+        return _Parts(of, (on, parts, {*stale, *changed}))
+
+
+@attrs.frozen(eq=False)
+class Known:
+    """A trial as it is known at one position; only its parts are computed later, and are the same for all threads."""
+
+    __repr__ = in_short
+
+    trial: str
+    position: int
+    tail: StoredEntry
+    """The entry at the position, by which the log is recognized."""
+    streams: Mapping[str, Sequence[Entry]]
+    """The entries of the trial's own stream, and of its cohorts."""
+    record: TrialRecord
+    folded: Mapping[Label, Cohort]
+    """The cohorts; nobody applies an entry to them."""
+    _parts: _Parts = attrs.Factory(_Parts)
+
+    @classmethod
+    def read(cls, log: LogReader, tail: StoredEntry) -> "Known":
+        """Read the trial and its cohorts up to an entry; the participants are read when they are first counted."""
+        trial, position = tail.trial, tail.position
+
+        def entries(stream: str) -> list[Entry]:
+            return list(entries_of(stream, log.stream(stream, until=position)))
+
+        own = entries(trial_stream(trial))
+        labels = dict.fromkeys(label for protocol in _protocols(own) for label in protocol.labels)
+        streams = {trial_stream(trial): own}
+        folded = dict[Label, Cohort]()
+        for label in labels:
+            stream = cohort_stream(trial, label)
+            streams[stream] = entries(stream)
+            folded[label] = _fold(Cohort(label), current_entries(streams[stream]))
+        record = TrialRecord.of((stream, current(entries)) for stream, entries in streams.items())
+        return cls(trial, position, tail, streams, record, folded)
+
+    @property
+    def left_out(self) -> frozenset[type[ParticipantFact]]:
+        """The kinds of facts that change no count."""
+        return uncounted(_protocols(self.streams[trial_stream(self.trial)]))
+
+    def followed_by(self, rows: Sequence[StoredEntry]) -> "Known | None":
+        """Return what is known after further entries; None where an entry changes what was read before it."""
+        names = {NAMES[kind] for kind in (*self.left_out, AccessRefused)}
+        changed, of_trial = set[str](), list[Entry]()
+        for row in rows:
+            stream = str(row.originator_id)
+            if row.topic in names:
+                continue
+            if subject_of(stream) is not None:
+                changed.add(stream)
+                continue
+            entry = entry_of(row)
+            if isinstance(entry.fact, TrialRegistered | ProtocolAmended) or target_version(entry) is not None:
+                return None
+            of_trial.append(entry)
+            if entry.envelope.caused_by is not None and subject_of(entry.envelope.caused_by.stream) is not None:
+                changed.add(entry.envelope.caused_by.stream)
+        record = self.record.followed_by(of_trial)
+        streams, folded = dict(self.streams), dict(self.folded)
+        for stream, together in groupby(sorted(of_trial, key=_by_stream), key=lambda entry: entry.stream):
+            following = list(together)
+            streams[stream] = [*streams.get(stream, ()), *following]
+            if (level := level_of(stream)) is not None:
+                folded[level] = _fold(folded[level].copied() if level in folded else Cohort(level), following)
+        return Known(self.trial, rows[-1].position, rows[-1], streams, record, folded, self._parts.after(changed))
+
+    def book(self, on: date) -> Casebook:
+        """Return the casebook of a day, without cases."""
+        return casebook_on(self.record, (), on=on)
+
+    def parts(self, log: LogReader, book: Casebook, *, on: date) -> dict[str, Part]:
+        """Return the part of each participant on a day, by stream; read and judge those that are not known."""
+        turns, left_out = self._turns(), self.left_out
+        kept, day = self._parts.of, self._parts.day
+
+        def judged(stream: str, rows: Sequence[Row]) -> Part:
+            case = case_of(stream, entries_of(stream, rows, leave_out=left_out), on=on)
+            return Part.of(case, book, on=on, turns=turns)
+
+        if kept is None:
+            others = {*self.streams, access_stream(self.trial)}
+            read = log.streams(self.trial, until=self.position, leave_out=others)
+            found = {stream: judged(stream, rows) for stream, rows in read}
+            self._parts.of = {stream: (part,) for stream, part in found.items()}
+        else:
+            found, asked = (dict(day[1]), day[2]) if day is not None and day[0] == on else ({}, kept)
+            for stream in asked:
+                known = kept[stream]
+                part = known[0] if known else None
+                if part is None or not part.first <= on <= part.last:  # rarely
+                    part = next((one for one in known if one.first <= on <= one.last), None)
+                if part is None:
+                    part = judged(stream, log.stream(stream, until=self.position))
+                    kept[stream] = (part, *known)[:_DAYS]
+                found[stream] = part
+        self._parts.day = (on, found, ())
+        return dict(found)
+
+    def _turns(self) -> list[date]:
+        """Return the last day of each protocol version but the last."""
+        facts = (entry.fact for entry in self.record.own)
+        return [fact.effective_on - timedelta(days=1) for fact in facts if isinstance(fact, ProtocolAmended)]
+
+
+class Memory:
+    """The trials that a process has read: of each, what was known at the last positions."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Known, ...]] = {}
+
+    def at(self, log: LogReader, trial: str, position: int, *, committed: bool) -> Known:
+        """Return what is known of a trial at a position; read what is new since an earlier one.
+
+        Args:
+            log: the log.
+            trial: the trial.
+            position: the last position to read.
+            committed: whether the entries up to it are committed; if not, they may be gone later, and are not kept.
+        """
+        before = self._known.get(trial, ())
+        earlier = max((one for one in before if one.position <= position), key=lambda one: one.position, default=None)
+        known = None if earlier is None else _extended(earlier, log, position)
+        if known is None:
+            (tail,) = log.in_log_order(trial, after=position - 1, until=position)
+            known, before = Known.read(log, tail), ()
+        if committed and known is not earlier:
+            self._known.pop(trial, None)  # the trial that was used last is the last one
+            self._known[trial] = (known, *before)[:_STATES]
+            for other in list(self._known)[:-_TRIALS]:
+                self._known.pop(other, None)
+        return known
+
+    def forget(self, trial: str) -> None:
+        """Forget a trial: after an error that is no refusal."""
+        self._known.pop(trial, None)
+
+
+def _extended(known: Known, log: LogReader, position: int) -> Known | None:
+    """Return what is known after the entries up to a position; None if it is another log, or has to be read anew."""
+    rows = list(log.in_log_order(known.trial, after=known.position - 1, until=position))
+    if not rows or rows[0] != known.tail or rows[0].position != known.position:
+        return None
+    return known.followed_by(rows[1:]) if len(rows) > 1 else known
+
+
+def _fold(cohort: Cohort, entries: Iterable[Recorded[Any]]) -> Cohort:
+    for entry in entries:
+        cohort.apply(entry)
+    return cohort
+
+
+def _protocols(own: Iterable[Entry]) -> list[TrialProtocol]:
+    return [entry.fact.protocol for entry in own if isinstance(entry.fact, TrialRegistered | ProtocolAmended)]
+
+
+def _by_stream(entry: Entry) -> tuple[str, int]:
+    return entry.stream, entry.version
