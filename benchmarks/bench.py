@@ -18,6 +18,7 @@ from uuid import UUID
 import attrs
 
 from auditing import audit, audit_decisions
+from commands import commands
 from measuring import ROUNDS, Measured, alternating, timed
 from parts import parts
 from plain import PlainParticipant, PlainTrials, opened, result
@@ -216,6 +217,7 @@ def run(where: Path, *, entries: int) -> list[Measured]:
         return [
             *found,
             *parts(Path(folder) / "parts.db"),
+            *commands(Path(folder)),
             *audit_decisions(),
             *audit(Path(folder) / "large.db", entries=entries),
         ]
@@ -238,7 +240,7 @@ def main() -> int:
         for one in found:
             short = " <- below the expected ratio" if one.ratio < one.expected else ""
             print(
-                f"{one.what:34} {one.ours * 1e6:10.1f}  {one.against:20} {one.peer * 1e6:10.1f}"
+                f"{one.what:38} {one.ours * 1e6:10.1f}  {one.against:20} {one.peer * 1e6:10.1f}"
                 f"   {one.ratio:5.2f}x (expected {one.expected}x){short}"
             )
     return int(any(one.ratio < one.expected for one in found))
