@@ -12,24 +12,27 @@ from random import Random
 import attrs
 import concurrent_run
 import pytest
-from concurrent_run import DAYS, PROTOCOL, Actor
+from concurrent_run import AMOUNTS, DAYS, PROTOCOL, Actor
 from repeating import times
 from site_desk import INVESTIGATOR, OPEN, RELATED, judged
 from typing_extensions import override
 
-from trialdomain import Desk, Trials, lab
+from trialdomain import Desk, Dose, Trials, lab
+from trialdomain.aggregates.trial import TrialUnknown
 from trialdomain.commands.memory import Counted, Memory
 from trialdomain.commands.snapshot import Snapshot
-from trialdomain.events.cohort import Release, SlotReleased
+from trialdomain.events.cohort import CohortExpanded, Release, SlotReleased
 from trialdomain.events.participant import AdverseEventReported
 from trialdomain.events.recorded import EntryRef, Fact
 from trialdomain.protocol.conduct_rules import Sentinel, Stagger
+from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
 from trialdomain.protocol.dlt_rule import CytopeniaRule, DltRule
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import stored_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import Row, Sealed
 from trialdomain.values.clinical.toxicity import Relatedness
+from trialdomain.values.given.text import FreeText
 from trialdomain.values.ids import participant_stream, subject_of
 
 TRIAL = PROTOCOL.trial
@@ -105,6 +108,46 @@ def test_it_is_a_full_replay_while_other_processes_record(tmp_path: Path) -> Non
     assert looked > 3
 
 
+LASTING = attrs.evolve(
+    PROTOCOL,
+    dlt=DltRule(
+        criteria=(
+            DltCriterion(terms=("Nausea",), min_grade=3, longer_than_days=7),
+            DltCriterion(terms=("Vomiting",), min_grade=3, together_with=DltCompanion(terms=("Fever",), min_grade=2)),
+            DltCriterion(anc_below=Decimal("0.5"), longer_than_days=10),
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("protocol", [LASTING, VARIANTS["counts after the window"]], ids=["rows", "a fixed day"])
+def test_it_is_a_full_replay_on_each_day_after_an_infusion(tmp_path: Path, protocol: TrialProtocol) -> None:
+    """The window ends, then what may still last too long does: it is counted on each day, forwards and backwards."""
+    path = tmp_path / "log.db"
+    now = datetime.combine(EARLIER + timedelta(days=60), NOW.time(), UTC)
+    with Trials.open(path, clock=lambda: now) as trials, ExitStack() as opened:
+        desk = trials.register(protocol, by=INVESTIGATOR).acting(INVESTIGATOR)
+        for subject in ("S001", "S002"):
+            desk.consent(subject, signed_on=EARLIER, form_version="1")
+            desk.screen(subject, on=EARLIER)
+            desk.start_chemotherapy(subject, on=EARLIER, regimen="7+3")
+            dose = Dose(amount=Decimal(AMOUNTS[0]), unit="mg")
+            desk.infuse(subject, level=1, started_at=EARLIER, dose=dose, deviation="more than slots, for this test")
+        desk.assess_dlt_window("S001", on="2026-03-17")
+        onset = EARLIER + timedelta(days=12)
+        desk.report_adverse_event("S001", event="E1", term="Nausea", grade=3, onset=onset, attributions=RELATED)
+        desk.record_labs("S002", [lab("ANC", "0.2", "10*9/L", collected_at=EARLIER + timedelta(days=12))])
+        store, memory = SQLiteStore(path, readonly=True), Memory()
+        opened.callback(store.close)
+        days = [EARLIER + timedelta(days=number) for number in range(-1, 59)]
+        reasons = set()
+        for on in (*days, *reversed(days)):
+            refuse_differences(store, memory, on)
+            counted = Snapshot(TRIAL, store, memory).counted(on=on)
+            reasons |= {member.standing.reason for member in counted.counts.members}
+    assert len(reasons) >= 3
+
+
 class Counting(SQLiteStore):
     """A store that counts which streams are read."""
 
@@ -138,6 +181,7 @@ def store(tmp_path: Path) -> Iterator[Counting]:
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()
+WHY = FreeText.of("for this test")
 EARLIER = date(2026, 3, 2)
 
 
@@ -254,6 +298,45 @@ class TestWhatChangesIt:
         assert counted().counts.tallies[0].dlts == 2
 
 
+class TestAnOlderSnapshot:
+    def test_it_counts_what_it_had_and_leaves_what_is_newer(self, store: Counting, trials: Trials) -> None:
+        """A slow thread counts after others have gone on, further than the memory goes back."""
+        desk, memory = trials.trial(OPEN.trial).acting(INVESTIGATOR), Memory()
+        Snapshot(OPEN.trial, store, memory).counted(on=TODAY)
+        slow = Snapshot(OPEN.trial, store, memory)
+        for number in range(1, 7):
+            desk.report_adverse_event(
+                f"S{number:03}", event="E1", term="Fever", grade=3, onset="2026-03-05", attributions=RELATED
+            )
+            assert Snapshot(OPEN.trial, store, memory).counted(on=TODAY).counts.tallies[0].dlts == number
+        assert slow.counted(on=TODAY).counts.tallies[0].dlts == 0
+        store.read_streams.clear()
+        assert Snapshot(OPEN.trial, store, memory).counted(on=TODAY).counts.tallies[0].dlts == 6
+        assert store.people == set()
+
+    def test_it_is_read_anew_once_nothing_so_old_is_known(self, store: Counting, trials: Trials) -> None:
+        desk, memory = trials.trial(OPEN.trial).acting(INVESTIGATOR), Memory()
+        slow = Snapshot(OPEN.trial, store, memory)
+        desk.report_adverse_event("S001", event="E1", term="Fever", grade=3, onset="2026-03-05", attributions=RELATED)
+        assert Snapshot(OPEN.trial, store, memory).counted(on=TODAY).counts.tallies[0].dlts == 1
+        assert slow.counted(on=TODAY).counts.tallies[0].dlts == 0
+        store.read_streams.clear()
+        assert Snapshot(OPEN.trial, store, memory).counted(on=TODAY).counts.tallies[0].dlts == 1
+        assert store.people == set()
+
+
+def test_an_unknown_trial_is_unknown(store: Counting) -> None:
+    for ask in (Snapshot.cohorts, lambda snapshot: snapshot.counted(on=TODAY)):
+        with pytest.raises(TrialUnknown):
+            ask(Snapshot("NOBODY", store))
+
+
+@pytest.mark.usefixtures("trials")
+def test_a_casebook_without_participants_says_so(store: Counting) -> None:
+    with pytest.raises(LookupError, match="are not kept"):
+        list(Snapshot(OPEN.trial, store).counted(on=TODAY).book.cases)
+
+
 class TestWhatIsNotKept:
     def test_entries_that_were_rolled_back(self, store: Counting, trials: Trials) -> None:
         """A DLT of S003, and an event of S005, are written, counted in their transaction, and rolled back.
@@ -266,7 +349,7 @@ class TestWhatIsNotKept:
         )
         assert isinstance(reported.fact, AdverseEventReported)
         no_dlt = attrs.evolve(reported.fact, attributions=judged(Relatedness.UNRELATED))
-        before = store.head(OPEN.trial)
+        before, cohort = store.head(OPEN.trial), f"{OPEN.trial}/cohort/1"
 
         def dlts() -> int:
             snapshot = Snapshot(OPEN.trial, store, memory, committed=not store.in_transaction)
@@ -277,16 +360,24 @@ class TestWhatIsNotKept:
             return Sealed(None, [stored_of(stream, store.version(stream) + 1, fact, reported.meta)])
 
         def work() -> None:
-            store.append(OPEN.trial, [event("S003", reported.fact), event("S005", no_dlt)], within=True)
+            opened = stored_of(cohort, store.version(cohort) + 1, CohortExpanded(slots=9, why=WHY), reported.meta)
+            store.append(
+                OPEN.trial, [Sealed(None, [opened]), event("S003", reported.fact), event("S005", no_dlt)], within=True
+            )
             assert dlts() == 2
+            assert Snapshot(OPEN.trial, store, memory, committed=False).cohorts()[1].slots == 9
             raise KeyboardInterrupt
 
         assert dlts() == 1
+        snapshot = Snapshot(OPEN.trial, store, memory)
+        before_it = snapshot.cohorts(), snapshot.counted(on=TODAY).book.records[1].held
         with pytest.raises(KeyboardInterrupt):
             store.alone(work)
         assert store.head(OPEN.trial) == before
-        store.append(OPEN.trial, [event("S004", no_dlt), event("S005", no_dlt)])
+        store.append(OPEN.trial, [event("S004", no_dlt), event("S006", no_dlt), event("S005", no_dlt)])
         assert dlts() == 1
+        snapshot = Snapshot(OPEN.trial, store, memory)
+        assert (snapshot.cohorts(), snapshot.counted(on=TODAY).book.records[1].held) == before_it
 
     def test_a_log_with_other_entries_at_the_same_positions(self, tmp_path: Path) -> None:
         memory = Memory()

@@ -139,8 +139,9 @@ def against_dose(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -
 def _against_sentinel(snapshot: Snapshot, subject: str, fact: Infused, *, on: date) -> Iterator[CommandRefused]:
     """Yield a refusal of an infusion that must wait for a sentinel, as known on the day of the infusion."""
     day = fact.started_at.first
-    book = snapshot.counted(on=day).book
-    hold = sentinel_hold(_members(snapshot, on=day), book, level=fact.level, on=day, before=subject)
+    counted = snapshot.counted(on=day)
+    book = counted.book
+    hold = sentinel_hold(members_of(counted.parts, book), book, level=fact.level, on=day, before=subject)
     if hold is not None:
         yield from against_hold(hold)
         return

@@ -4,12 +4,14 @@ The log alone is believed: nothing is kept on a disk, and the last entry that wa
 time. What is known at a position never changes, so threads share it. It is kept only where the entries are committed.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import attrs
+from typing_extensions import override
 
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER
@@ -111,7 +113,7 @@ class _Parts:
     """The last parts that were computed of each participant, by stream; threads share it, and only replace values."""
 
     of: dict[str, tuple[Part, ...]] | None = None
-    """In the order of the codes; None before the participants are read for the first time."""
+    """None before the participants are read for the first time."""
     day: tuple[date, Mapping[str, Part], Collection[str]] | None = None
     """The last day that was asked about, the part of each participant on it, and the streams that changed since."""
 
@@ -120,8 +122,6 @@ class _Parts:
         if self.of is None:
             return _Parts()
         of = {**self.of, **dict.fromkeys(changed, ())}
-        if len(of) != len(self.of):
-            return _Parts({stream: of[stream] for stream in sorted(of)})
         if self.day is None:
             return _Parts(of)
         on, parts, stale = self.day
@@ -197,7 +197,7 @@ class Known:
 
     def book(self, on: date) -> Casebook:
         """Return the casebook of a day, without cases."""
-        return casebook_on(self.record, (), on=on)
+        return casebook_on(self.record, _NOT_KEPT, on=on)
 
     def parts(self, log: LogReader, book: Casebook, *, on: date) -> dict[str, Part]:
         """Return the part of each participant on a day, by stream; read and judge those that are not known."""
@@ -211,14 +211,14 @@ class Known:
         if kept is None:
             others = {*self.streams, access_stream(self.trial)}
             read = log.streams(self.trial, until=self.position, leave_out=others)
-            found = {stream: judged(stream, rows) for stream, rows in read}
+            found = {stream: judged(stream, rows) for stream, rows in read if subject_of(stream) is not None}
             self._parts.of = {stream: (part,) for stream, part in found.items()}
         else:
             found, asked = (dict(day[1]), day[2]) if day is not None and day[0] == on else ({}, kept)
             for stream in asked:
                 known = kept[stream]
                 part = known[0] if known else None
-                if part is None or not part.first <= on <= part.last:  # rarely
+                if part is None or not part.first <= on <= part.last:
                     part = next((one for one in known if one.first <= on <= one.last), None)
                 if part is None:
                     part = judged(stream, log.stream(stream, until=self.position))
@@ -231,6 +231,18 @@ class Known:
         """Return the last day of each protocol version but the last."""
         facts = (entry.fact for entry in self.record.own)
         return [fact.effective_on - timedelta(days=1) for fact in facts if isinstance(fact, ProtocolAmended)]
+
+
+class _NotKept(Iterable[Case]):
+    """The cases of a casebook for which the participants were not read."""
+
+    @override
+    def __iter__(self) -> Iterator[Case]:
+        raise LookupError("the cases are not kept: ask for the casebook of the snapshot")
+
+
+_NOT_KEPT = _NotKept()
+_position_of = attrgetter("position")
 
 
 class Memory:
@@ -249,14 +261,16 @@ class Memory:
             committed: whether the entries up to it are committed; if not, they may be gone later, and are not kept.
         """
         before = self._known.get(trial, ())
-        earlier = max((one for one in before if one.position <= position), key=lambda one: one.position, default=None)
+        earlier = max((one for one in before if one.position <= position), key=_position_of, default=None)
         known = None if earlier is None else _extended(earlier, log, position)
         if known is None:
             (tail,) = log.in_log_order(trial, after=position - 1, until=position)
-            known, before = Known.read(log, tail), ()
-        if committed and known is not earlier:
-            self._known.pop(trial, None)  # the trial that was used last is the last one
-            self._known[trial] = (known, *before)[:_STATES]
+            known = Known.read(log, tail)
+            before = before if earlier is None else ()  # another log, or a changed meaning; else only an older position
+        if committed:
+            self._known.pop(trial, None)  # the trial that was asked for last is the last one
+            states = {one.position: one for one in (*before, known)}
+            self._known[trial] = tuple(states[at] for at in sorted(states, reverse=True)[:_STATES])
             for other in list(self._known)[:-_TRIALS]:
                 self._known.pop(other, None)
         return known

@@ -202,10 +202,10 @@ class CommandRunner:
                 except (StreamMoved, DayTurned):
                     continue
             return self.store.alone(lambda: attempt(self._snapshot_now(), locked=True))
-        except TrialError:
+        except (CommandRefused, InputInvalid, Conflict):
             raise
-        except BaseException:
-            self.memory.forget(self.trial)  # nobody can say where it was interrupted
+        except BaseException:  # the log failed, or nobody can say where the command was interrupted
+            self.memory.forget(self.trial)
             raise
 
     def _snapshot(self) -> Snapshot:

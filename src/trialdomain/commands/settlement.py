@@ -86,7 +86,7 @@ def cohort_updates(
         yield (
             level,
             cohort.settle(
-                {one: _member_now(here[level][one]) for one in sorted(compared) if one in here[level]},
+                {subject: _member_now(member) for subject, member in here[level].items() if subject in compared},
                 about=sorted(compared),
                 gone=partial(_why_gone, levels),
                 closed=level in closed,

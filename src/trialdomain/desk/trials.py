@@ -124,8 +124,8 @@ class TrialHandle:
     _store: Store
     _clock: Clock
     _new_id: Callable[[], str]
-    _permit: Permit | None = None
-    _memory: Memory = attrs.Factory(Memory)
+    _permit: Permit | None
+    _memory: Memory
 
     def acting(self, user: User) -> "Desk":
         """Open the desk of a user; each entry names that user.

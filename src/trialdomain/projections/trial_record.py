@@ -101,7 +101,7 @@ class TrialRecord:
     places: Mapping[int, int]
     """By the position of a current entry: the position of its first recording."""
     releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
-    """Each release of a slot, with its level."""
+    """Each release of a slot, with its level, in the order of their first recording."""
     decisions: Sequence[Recorded[EscalationDecided]]
     """In the order of their first recording."""
 
@@ -121,19 +121,17 @@ class TrialRecord:
             own=own,
             cohorts={level: CohortRecord(entries) for level, entries in cohorts.items()},
             places=places,
-            releases=[one for level, entries in cohorts.items() for one in _releases(level, entries)],
+            releases=_released(
+                [one for level, entries in cohorts.items() for one in _releases(level, entries)], places
+            ),
             decisions=_in_order([one for entries in cohorts.values() for one in _decisions(entries)], places),
         )
 
     def followed_by(self, entries: Sequence[Recorded[Any]]) -> "TrialRecord":
         """Return the record with further entries, of which none corrects or voids another one."""
         places = {**self.places, **{entry.position: entry.position for entry in entries}}
-        own, cohorts, releases, decisions = (
-            list(self.own),
-            dict(self.cohorts),
-            list(self.releases),
-            list(self.decisions),
-        )
+        own, cohorts = list(self.own), dict(self.cohorts)
+        releases, decisions = list(self.releases), list(self.decisions)
         for stream, some in groupby(sorted(entries, key=_by_stream), key=lambda entry: entry.stream):
             together = list(some)
             level = level_of(stream)
@@ -144,7 +142,11 @@ class TrialRecord:
             releases += _releases(level, together)
             decisions += _decisions(together)
         return TrialRecord(
-            own=own, cohorts=cohorts, places=places, releases=releases, decisions=_in_order(decisions, places)
+            own=own,
+            cohorts=cohorts,
+            places=places,
+            releases=_released(releases, places),
+            decisions=_in_order(decisions, places),
         )
 
 
@@ -154,6 +156,12 @@ def _by_stream(entry: Recorded[Any]) -> tuple[str, int]:
 
 def _releases(level: Label, entries: Iterable[Recorded[Any]]) -> list[tuple[Label, Recorded[SlotReleased]]]:
     return [(level, entry) for entry in entries if isinstance(entry.fact, SlotReleased)]
+
+
+def _released(
+    releases: Iterable[tuple[Label, Recorded[SlotReleased]]], places: Mapping[int, int]
+) -> Sequence[tuple[Label, Recorded[SlotReleased]]]:
+    return sorted(releases, key=lambda one: places[one[1].position])
 
 
 def _decisions(entries: Iterable[Recorded[Any]]) -> list[Recorded[EscalationDecided]]:
