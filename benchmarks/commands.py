@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -51,7 +52,7 @@ class LargeTrial:
         self.number = count()
         for at in range(participants):
             self.now += timedelta(days=at % A_DAY == 0)
-            self.seconds.append(timed(lambda at=at: self._person(at)))  # type: ignore[misc]  # mypy infers no lambda default
+            self.seconds.append(timed(partial(self._person, at)))
             self.infused.append(self._today)
 
     @property

@@ -58,7 +58,7 @@ def refuse_differences(store: SQLiteStore, memory: Memory, on: date) -> None:
 
 def some_day(chance: Random) -> date:
     """Choose today, a day on which the acts happened, or one when windows have ended."""
-    return datetime.now(UTC).date() + timedelta(days=chance.choice([0, 0, 1, *(chance.randrange(-DAYS, DAYS),)]))
+    return datetime.now(UTC).date() + timedelta(days=chance.choice([0, 0, 1, chance.randrange(-DAYS, DAYS)]))
 
 
 LOW = DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5")))

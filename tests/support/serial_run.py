@@ -30,11 +30,11 @@ TRIAL = PROTOCOL.trial
 class Before:
     """A log as it was at a position; what would be appended is kept here, and nowhere recorded."""
 
+    in_transaction = False
+
     def __init__(self, recorder: SQLiteStore, position: int) -> None:
         self._store, self._position = recorder, position
         self.appended: list[StoredEvent] = []
-
-    in_transaction = False
 
     def head(self, _: str) -> int:
         return self._position

@@ -22,7 +22,7 @@ from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.casebook import Case, Casebook, case_of, casebook_on
-from trialdomain.projections.deaths import is_related_death
+from trialdomain.projections.deaths import RELATED_DEATHS
 from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, DltPart, count, dlt_part_of
 from trialdomain.projections.trial_record import TrialRecord
 from trialdomain.protocol.trial_protocol import TrialProtocol
@@ -70,8 +70,7 @@ class Part:
         """
         counted = dlt_part_of(case, book, on=on)
         first, last = case.same_from_to(on, (*turns, *counted.turns))
-        died = case.subject if is_related_death(case, book.protocol) else None
-        return cls(case.stream, counted, died, first, last)
+        return cls(case.stream, counted, RELATED_DEATHS.part(case, book, on), first, last)
 
 
 @attrs.frozen(eq=False)
@@ -84,28 +83,23 @@ class Counted:
     parts: Sequence[DltPart]
     deaths: frozenset[str]
     """The participants who died of an event related to the infusion."""
-    on: date
 
     @classmethod
     def of(cls, book: Casebook, *, on: date) -> "Counted":
         """Read every case of a casebook."""
-        parts = [Part.of(case, book, on=on) for case in book.cases]
-        return cls(book, [part.counted for part in parts], _deaths(parts), on)
+        return cls.of_parts(book, {case.stream: Part.of(case, book, on=on) for case in book.cases}, on=on)
 
     @classmethod
     def of_parts(cls, book: Casebook, parts: Mapping[str, Part], *, on: date) -> "Counted":
         """Take the parts of all participants, by stream."""
         ordered = [parts[stream] for stream in sorted(parts)]
-        return cls(book, [part.counted for part in ordered], _deaths(ordered), on)
+        deaths = RELATED_DEATHS.whole([part.died for part in ordered], book, on)
+        return cls(book, [part.counted for part in ordered], deaths)
 
     @property
     def counts(self) -> DltCounts:
         """The DLT counts of every level."""
         return count(self.parts, self.book)
-
-
-def _deaths(parts: Iterable[Part]) -> frozenset[str]:
-    return frozenset(part.died for part in parts if part.died is not None)
 
 
 @attrs.define(eq=False)

@@ -108,8 +108,7 @@ class Snapshot:
                 cohorts[level] = known.folded[level].copied()
                 continue
             cohorts[level] = Cohort(level)
-            coming = [self._as_entry(draft, version=at) for at, draft in enumerate(drafts, start=len(recorded) + 1)]
-            _apply([*recorded, *coming], cohorts[level].apply)
+            _apply([*recorded, *self._as_entries(drafts, after=len(recorded))], cohorts[level].apply)
         return cohorts
 
     def counted(self, *, on: date, following: Sequence[Draft[Any]] = ()) -> Counted:
@@ -126,9 +125,8 @@ class Snapshot:
         parts = known.parts(self._log, book, on=on)
         for stream, drafts in groupby(sorted(following, key=_stream_of), key=_stream_of):
             rows = self._log.stream(stream, until=self.position)
-            version = rows[-1][1] if rows else 0
-            coming = [self._as_entry(draft, version=at) for at, draft in enumerate(drafts, start=version + 1)]
-            entries = [*entries_of(stream, rows, leave_out=known.left_out), *coming]
+            recorded = entries_of(stream, rows, leave_out=known.left_out)
+            entries = [*recorded, *self._as_entries(drafts, after=rows[-1][1] if rows else 0)]
             parts[stream] = Part.of(case_of(stream, entries, on=on), book, on=on)
         return Counted.of_parts(book, parts, on=on)
 
@@ -234,6 +232,10 @@ class Snapshot:
     def ref(self, draft: Draft[Any]) -> EntryRef:
         """Return the reference of the entry that a draft will become, if it is the first draft for its stream."""
         return EntryRef(draft.stream, self.read.get(draft.stream, 0) + 1)
+
+    def _as_entries(self, drafts: Iterable[Draft[Any]], *, after: int) -> list[Entry]:
+        """Return the entries that the drafts of one stream would become, after a version."""
+        return [self._as_entry(draft, version=version) for version, draft in enumerate(drafts, start=after + 1)]
 
     def _as_entry(self, draft: Draft[Any], *, version: int) -> Entry:
         meta = Meta(

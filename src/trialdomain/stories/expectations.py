@@ -164,8 +164,10 @@ _MOST_WAYS = 12
 
 def _each_in_words(members: Sequence[Member], history: History, on: date) -> tuple[str, ...]:
     """Write how each participant is counted, and why each of their events is a DLT or none; the same once for all."""
-    book = history.casebook(on=on)
-    judged = {case.subject: judged_events(case, book) for case in book.cases}
+    if not members:
+        return ()
+    book, asked = history.casebook(on=on), {member.subject for member in members}
+    judged = {case.subject: judged_events(case, book) for case in book.cases if case.subject in asked}
     ways: dict[str, list[str]] = {}
     for member in members:
         why = "; ".join([member.why, *_events(judged[member.subject])])
