@@ -23,7 +23,7 @@ ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	|| { echo "trialdomain needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 2; }
 # Print the package that pip is processing, and exit with the status of pip.
 SAY_PACKAGES = awk '/^(Collecting|Processing)/ { n = split($$2, parts, "/"); print "    " parts[n]; fflush() } /^ERROR/ { print } /^ended/ { status = $$2 } END { exit status }'
-SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml' -o -name '*.txt' -o -name '*.story')
+SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml' -o -name '*.txt' -o -name '*.sql' -o -name '*.story')
 
 .PHONY: help setup install demo test unit test-all soak check bench mutants docs format lock clean
 .DEFAULT_GOAL := help

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from made_once import Shelf, SimulatedLog, demonstrated_log, simulated_log
 from open_logs import DATABASES
+from postgres_server import NO_SERVER, Server, running
 from recorded_answers import imported_at
 from repeating import DEFAULT, times, use
 from site_desk import SITES
@@ -68,6 +69,12 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end that the tests of PostgreSQL did not run, where they did not."""
+    if any(NO_SERVER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
+        terminalreporter.write_line(f"NOT TESTED ON POSTGRESQL: {NO_SERVER}", yellow=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_stays_open() -> Iterator[None]:
     """Hold that the fixtures which many tests share close every log in the end."""
@@ -115,3 +122,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no data at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server for the whole session; without its programs, the tests that need it are skipped."""
+    with running() as found:
+        if found is None:
+            pytest.skip(NO_SERVER)
+        yield found

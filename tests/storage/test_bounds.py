@@ -17,7 +17,7 @@ from tampering import appended, loosened, state_of, tampered
 
 from trialdomain import Trials, read_log, verify
 from trialdomain.__main__ import main
-from trialdomain.storage.sqlite.bounds import TooMuchToRead, TooMuchToRecord
+from trialdomain.storage.bounds import TooMuchToRead, TooMuchToRecord
 from trialdomain.storage.sqlite.schema import SCHEMA
 from trialdomain.verification.defect import What
 

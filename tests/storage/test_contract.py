@@ -1,12 +1,13 @@
 """The contract of a store, tested through its interface only, so that it holds for every store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from postgres_server import Server
 
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.errors import AppendRefused, CommandReused, StoreClosed, StreamMoved
@@ -15,17 +16,20 @@ from trialdomain.storage.open_store import IN_MEMORY, AddressUnknown, open_store
 from trialdomain.storage.store import Command, LogReader, ReadSet, Sealed, Store
 from trialdomain.tree.leaf import leaf_hash
 
-ADDRESSES: dict[str, Callable[[Path], str]] = {
-    "file": lambda folder: f"sqlite:///{folder / 'log.db'}",
-    "memory": lambda _: IN_MEMORY,
-}
-"""By store: where a new log of it is."""
+KEPT = ("file", "postgres")
+"""The stores whose log is there again when it is opened a second time."""
 
 
-@pytest.fixture(params=ADDRESSES)
+@pytest.fixture(params=(*KEPT, "memory"))
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    named: str = request.param
-    return ADDRESSES[named](tmp_path)
+    match request.param:
+        case "file":
+            return f"sqlite:///{tmp_path / 'log.db'}"
+        case "postgres":
+            server: Server = request.getfixturevalue("server")
+            return server.new_log()
+        case _:
+            return IN_MEMORY
 
 
 @pytest.fixture
@@ -339,8 +343,8 @@ class TestOpening:
         with pytest.raises(HeadKeyMissing):
             store.begin_signing("T1")
 
-    def test_a_log_that_is_kept_is_there_again_and_may_be_read_alone(self, tmp_path: Path) -> None:
-        address = ADDRESSES["file"](tmp_path)
+    @pytest.mark.parametrize("address", KEPT, indirect=True)
+    def test_a_log_that_is_kept_is_there_again_and_may_be_read_alone(self, address: str) -> None:
         first = open_store(address)
         record(first, "T1", 1)
         first.close()
@@ -359,7 +363,7 @@ class TestOpening:
                 "  ",
                 "sqlite:///",
                 "sqlite:///  ",
-                "postgres://host/db",
+                "postgresql:db",
                 "mysql://x",
                 "file:log.db",
                 "FILE:log.db",
@@ -380,11 +384,13 @@ class TestOpening:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(AddressUnknown, match="is not an address of a log: write a path, sqlite:///FILE or memory:"):
+        with pytest.raises(
+            AddressUnknown, match="is not an address of a log: write a path, sqlite:///FILE, memory: or "
+        ):
             open_store(named)
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "mysql"])
+    @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "mysql"])
     def test_a_password_in_an_address_is_not_repeated(self, scheme: str) -> None:
         with pytest.raises(AddressUnknown) as caught:
             open_store(f"{scheme}://user:secret@host/db")

@@ -18,8 +18,8 @@ from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import Trials, read_log, verify
 from trialdomain.desk import Desk
+from trialdomain.storage.errors import LogOfAnotherProcess
 from trialdomain.storage.sqlite import forks
-from trialdomain.storage.sqlite.connections import LogOfAnotherProcess
 from trialdomain.storage.sqlite.forks import LogAbandoned
 from trialdomain.verification.sqlite.opening import opened
 

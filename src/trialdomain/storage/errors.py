@@ -80,3 +80,16 @@ class LogMoved(LogUnusable):
     def __init__(self, *, path: str, why: str) -> None:
         super().__init__(f"{path}: {why}; nothing was recorded; close the log, check the file, and open it again")
         self.path, self.why = path, why
+
+
+class LogOfAnotherProcess(LogUnusable):
+    """The child of a ``fork()`` uses a log that its parent opened."""
+
+    code = "log-of-another-process"
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"{path} was opened by the parent of this process, before fork(), and a connection cannot be shared: "
+            f"open the log again in this process"
+        )
+        self.path = path

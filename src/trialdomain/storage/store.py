@@ -21,6 +21,10 @@ Row: TypeAlias = tuple[int, int, str, bytes]
 """A stored entry of a stream: position, version, stored name and state."""
 
 
+StoredRow: TypeAlias = tuple[str, int, str, int, str, bytes, bytes]
+"""A row of the table of entries: trial, position, stream, version, stored name, state and leaf."""
+
+
 @dataclass(frozen=True, eq=False)
 class StoredEntry(StoredEvent):
     """A stored event with its position in its trial; equal to a plain ``StoredEvent`` with the same content."""
@@ -94,7 +98,7 @@ class Appended:
     """The positions of the entries in their trial."""
     notifications: range = range(0)
     """Their notification ids, by which a subscription follows the log."""
-    rows: "Sequence[tuple[str, int, str, int, str, bytes, bytes]]" = attrs.field(default=(), eq=False)
+    rows: "Sequence[StoredRow]" = attrs.field(default=(), eq=False)
     """The stored rows; empty where the command was recorded before."""
     repeated: bool = False
     """Whether the command was recorded before, so that this append recorded nothing."""

@@ -7,7 +7,7 @@ module, entry by entry.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from trialdomain.storage.sqlite.bounds import MOST_LONG, SHORT_VALUE
+from trialdomain.storage.bounds import MOST_LONG, SHORT_VALUE
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.tree.merkle import HASH_BYTES, Frontier
 from trialdomain.verification.defect import Defect, Defects, What, shortened

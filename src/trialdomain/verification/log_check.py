@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.sqlite.bounds import Budget, counted
+from trialdomain.storage.bounds import Budget, counted
 from trialdomain.tree.note import NoteMalformed
 from trialdomain.values.given.plural import n_entries
 from trialdomain.verification.commands_check import CommandsCheck

@@ -10,8 +10,9 @@ from typing import TypeVar
 from warnings import warn
 
 from trialdomain.errors import LogUnusable
-from trialdomain.storage.errors import StoreClosed, StoreFailed
-from trialdomain.storage.sqlite.bounds import LONGEST_SQL, LONGEST_VALUE
+from trialdomain.storage.bounds import LONGEST_VALUE
+from trialdomain.storage.errors import LogOfAnotherProcess, StoreClosed, StoreFailed
+from trialdomain.storage.sqlite.bounds import LONGEST_SQL
 from trialdomain.storage.sqlite.file import (
     SQLITE_ERRORS,
     check_file,
@@ -36,19 +37,6 @@ _BUSY_SECONDS = 30.0
 _ASK_AGAIN_MILLISECONDS = 500
 """How long SQLite waits for the write lock. Then the writer checks whether the log was closed, and asks again."""
 _PRAGMAS = ("synchronous = FULL", "recursive_triggers = ON", "trusted_schema = OFF")
-
-
-class LogOfAnotherProcess(LogUnusable):
-    """The child of a ``fork()`` uses a log that its parent opened."""
-
-    code = "log-of-another-process"
-
-    def __init__(self, *, path: str) -> None:
-        super().__init__(
-            f"{path} was opened by the parent of this process, before fork(), and a connection cannot be shared: "
-            f"open the log again in this process"
-        )
-        self.path = path
 
 
 class Connections:

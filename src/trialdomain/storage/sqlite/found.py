@@ -6,12 +6,12 @@ from functools import cache
 
 import attrs
 
-from trialdomain.errors import LogCorrupt
-from trialdomain.storage.errors import CommandRestored, CommandReused, StreamMoved
+from trialdomain.storage.append_checks import first_result
+from trialdomain.storage.errors import StreamMoved
 from trialdomain.storage.heads import BEGUN
-from trialdomain.storage.sqlite.rows import counted, is_number, version_of
-from trialdomain.storage.store import UNKNOWN_REQUEST, Appended, Command, ReadSet
-from trialdomain.values.given.text import short
+from trialdomain.storage.rows import counted
+from trialdomain.storage.sqlite.rows import version_of
+from trialdomain.storage.store import Appended, Command, ReadSet
 
 _FEW = 20
 """The most streams whose versions the one query reads; a decision reads only a few."""
@@ -40,21 +40,7 @@ class Found:
         """
         if self.recorded is None:
             return None
-        request, first, last = self.recorded
-        positions = range(0)
-        if is_number(first) and is_number(last) and 1 <= first <= last <= self.head:
-            positions = range(first, last + 1)
-        nothing = first is None and last is None
-        if not isinstance(request, bytes) or not (positions or (nothing and request != UNKNOWN_REQUEST)):
-            raise LogCorrupt(
-                f"the row of command {command.id} of trial {trial} names positions {short(first)} to {short(last)}, "
-                f"which no command of this log has recorded: verify the log"
-            )
-        if request == UNKNOWN_REQUEST:
-            raise CommandRestored(command=command.id, first=positions[0], last=positions[-1])
-        if request != command.request:
-            raise CommandReused(command=command.id)
-        return Appended(positions=positions, repeated=True)
+        return first_result(trial, command, self.recorded, head=self.head)
 
 
 def find(connection: sqlite3.Connection, trial: str, command: str, streams: Sequence[str] = ()) -> Found:

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 import attrs
 from eventsourcing.persistence import StoredEvent
@@ -10,11 +9,10 @@ from eventsourcing.persistence import StoredEvent
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.errors import EntriesNotKept
 from trialdomain.storage.sqlite.schema import INSERT_COMMAND, INSERT_ENTRY
-from trialdomain.storage.store import Command
+from trialdomain.storage.store import Command, StoredRow
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.given.plural import how_many
 
-InsertedRow: TypeAlias = tuple[str, int, str, int, str, bytes, bytes]
 _INSERTED = (
     "SELECT trial, position, stream, version, name, state, leaf FROM entries"
     " WHERE trial = ? AND position >= ? ORDER BY position"
@@ -22,7 +20,7 @@ _INSERTED = (
 _COMMAND = "SELECT * FROM commands WHERE trial = ? AND command = ?"
 
 
-def _row(event: StoredEvent, trial: str, position: int) -> InsertedRow:
+def _row(event: StoredEvent, trial: str, position: int) -> StoredRow:
     """Make the row of an event, with its leaf."""
     stream, version = str(event.originator_id), event.originator_version
     leaf = leaf_hash(stream=stream, version=version, topic=event.topic, state=event.state)
@@ -53,13 +51,13 @@ class Inserted:
 
     _before: int
     """The connection's total of changed rows before the transaction."""
-    rows: "dict[str, list[InsertedRow]]" = attrs.Factory(dict)
+    rows: "dict[str, list[StoredRow]]" = attrs.Factory(dict)
     """By trial: the inserted entries, in the order of positions."""
     commands: list[tuple[object, ...]] = attrs.Factory(list)
 
     def entries(
         self, connection: sqlite3.Connection, trial: str, events: Iterable[StoredEvent], *, after: int
-    ) -> tuple[list[InsertedRow], range]:
+    ) -> tuple[list[StoredRow], range]:
         """Insert entries after a position of their trial; return the rows, and their rowids."""
         rows = [_row(event, trial, position) for position, event in enumerate(events, start=after + 1)]
         if not rows:
@@ -101,7 +99,7 @@ class Inserted:
                 raise EntriesNotKept(trial=str(row[0]), what=f"command {row[1]}")
 
 
-def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[InsertedRow]) -> None:
+def _check_kept(connection: sqlite3.Connection, trial: str, rows: Sequence[StoredRow]) -> None:
     """Read the rows of a trial back, and compare them: a trigger may have changed them.
 
     Raises:

@@ -4,10 +4,12 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 
 from trialdomain.errors import LogCorrupt
+from trialdomain.storage.bounds import Budget, FoundRow
 from trialdomain.storage.heads import BEGUN, KeptHead
-from trialdomain.storage.sqlite.bounds import Budget, FoundRow, page, whole
+from trialdomain.storage.rows import entry_in, is_number, name_in
+from trialdomain.storage.sqlite.bounds import page, whole
 from trialdomain.storage.sqlite.connections import Connections
-from trialdomain.storage.sqlite.rows import entry_in, head_of, is_number, name_in, version_of
+from trialdomain.storage.sqlite.rows import head_of, version_of
 from trialdomain.storage.store import PlacedNotification, Row, StoredEntry
 
 _PAGE = 2_000

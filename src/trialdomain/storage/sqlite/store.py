@@ -17,7 +17,8 @@ from eventsourcing.persistence import StoredEvent
 from typing_extensions import override
 
 from trialdomain.errors import TrialError
-from trialdomain.storage.errors import AppendRefused, EntriesNotKept, LogMoved, StoreFailed
+from trialdomain.storage.append_checks import Reached, check_command, check_places, events_of
+from trialdomain.storage.errors import EntriesNotKept, StoreFailed
 from trialdomain.storage.heads import BEGUN, BEGUN_REQUEST, HeadSigner, SignedHead, SignedHeads
 from trialdomain.storage.plain_files import refuse_beside
 from trialdomain.storage.recorder import LogSubscription, StoreRecorder
@@ -61,8 +62,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         super().__init__(Connections(str(path), readonly=readonly))
         self._heads = SignedHeads(signer)
         self._listeners: set[Event] = set()
-        self._recorded: dict[str, set[int]] = {}
-        """By trial: the last position that this object has recorded, and perhaps earlier ones."""
+        self._recorded = Reached(str(path))
         self._nested: list[tuple[str, int]] = []
         """The trials and positions that appends within the running :meth:`alone` reached."""
 
@@ -82,16 +82,16 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
                 done = None if asked is None else found.done(trial, asked)
                 if done is not None:
                     return done
-                sealed = [(one, _events_of(one)) for one in commands]
+                sealed = [(one, events_of(one)) for one in commands]
                 self._connections.decided()
                 if self._connections.lock is not lock:  # a clock or a hook recorded something meanwhile
                     found = _found(connection, trial, asked, read)
                 refuse_moved(connection, trial, read, found)
-                self._refuse_older(trial, found.head)
+                self._recorded.refuse_older(trial, found.head)
                 before = found.head
                 for one, events in sealed:
-                    _check_places(events, trial, from_one=one.command is not None)
-                    _check_command(one, before)
+                    check_places(events, trial, from_one=one.command is not None)
+                    check_command(one, before)
                     before += len(events)
             except TrialError as error:
                 return error
@@ -114,12 +114,8 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         """Remember how far this object has recorded; an append within another counts when the other one ends."""
         if within:
             self._nested.append((trial, position))
-            return
-        reached = self._recorded.setdefault(trial, set())
-        reached.add(position)
-        for one in tuple(reached):  # not under a lock: a signal handler may append while its thread is here
-            if one < position:
-                reached.discard(one)
+        else:
+            self._recorded.note(trial, position)
 
     def _insert(
         self,
@@ -158,7 +154,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
             reached.clear()
             for trial, events in groupby(stored_events, key=lambda event: trial_of(str(event.originator_id))):
                 found = _found(connection, trial, None, NOTHING_READ)
-                self._refuse_older(trial, found.head)
+                self._recorded.refuse_older(trial, found.head)
                 appended = self._insert(connection, inserted, trial, [(_PLAIN, list(events))], found)
                 ids += appended.notifications
                 reached[trial] = appended.positions[-1]
@@ -245,19 +241,6 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
             raise EntriesNotKept(trial=head.trial, what=f"the head of {n_entries(head.size)}")
         self._heads.kept(head)
 
-    def _refuse_older(self, trial: str, head: int) -> None:
-        """Refuse a log that ends before the last position of this object: an older copy was written over the file.
-
-        Raises:
-            LogMoved: the log ends before that position.
-        """
-        recorded = max(tuple(self._recorded.get(trial, ())), default=0)
-        if head < recorded:
-            why = (
-                f"trial {trial} ends at {head}, but position {recorded} was recorded: an older copy was written over it"
-            )
-            raise LogMoved(path=self._connections.path, why=why)
-
     @override
     def follow(self, *, after: int | None = None, names: Sequence[str] = ()) -> LogSubscription:
         """Follow the log from a notification id on: what this and other processes record."""
@@ -278,33 +261,6 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
 
 def _found(connection: sqlite3.Connection, trial: str, command: Command | None, read: ReadSet) -> Found:
     return find(connection, trial, _NO_COMMAND if command is None else command.id, tuple(read.versions))
-
-
-def _events_of(sealed: Sealed) -> Sequence[StoredEvent]:
-    return sealed.events() if callable(sealed.events) else sealed.events
-
-
-def _check_places(events: Sequence[StoredEvent], trial: str, *, from_one: bool) -> None:
-    """Refuse events of another trial, and, where they come from a command, a version below 1."""
-    for event in events:
-        stream, version = str(event.originator_id), event.originator_version
-        if trial_of(stream) != trial:
-            raise AppendRefused(f"stream {stream} is not of trial {trial}: append to each trial separately")
-        if from_one and version < 1:
-            raise AppendRefused(f"stream {stream} cannot have a version {version}: count its entries from 1")
-
-
-def _check_command(sealed: Sealed, before: int) -> None:
-    """Refuse a command without an id, or one with more earlier entries than there are before its own."""
-    command = sealed.command
-    if command is None:
-        return
-    if not command.id:
-        raise AppendRefused("a command needs an id: nothing was recorded")
-    if not 0 <= sealed.earlier <= before:
-        raise AppendRefused(
-            f"command {command.id} cannot have {sealed.earlier} earlier entries: there are {before} before its own"
-        )
 
 
 def _overrule(connection: sqlite3.Connection, head: SignedHead) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trialdomain.storage.sqlite.bounds import LONGEST_SQL, LONGEST_VALUE
+from trialdomain.storage.bounds import LONGEST_VALUE
+from trialdomain.storage.sqlite.bounds import LONGEST_SQL
 from trialdomain.storage.sqlite.file import file_uri, has_wal, refuse_unsafe_reading
 from trialdomain.storage.sqlite.forks import brief
 

@@ -1,0 +1,283 @@
+"""The connections of one process to one PostgreSQL log."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import get_ident
+from time import monotonic, sleep
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from trialdomain.errors import LogUnusable
+from trialdomain.storage.errors import LogOfAnotherProcess, StoreClosed, StoreFailed
+from trialdomain.storage.postgres.address import PostgresAddress
+from trialdomain.storage.postgres.failures import first_line, is_lost, translated
+from trialdomain.storage.postgres.schema import LOCK_SPACE
+from trialdomain.storage.postgres.server import Checked, connect
+
+T = TypeVar("T")
+Connection: TypeAlias = psycopg.Connection[Any]
+_MOST_CONNECTIONS = 10
+_PATIENCE_SECONDS = 15.0
+"""How long an operation that can be repeated is repeated while the server does not answer, as when it is restarted."""
+_PAUSE_SECONDS = 0.2
+_LOCK_SECONDS = 30
+_CLOCK_SECONDS = 60.0
+"""How long a time of the server is used: in that time, two clocks differ by a few milliseconds."""
+TOLD_SECONDS = 0.25
+"""How old the recording time of an entry may be when the server has taken its lock. A reader of the present waits so
+long."""
+
+
+class Connections:
+    """A pool of connections, and the transaction that a thread may have open.
+
+    Args:
+        address: the address of the log.
+        readonly: never write to the log.
+    """
+
+    def __init__(self, address: PostgresAddress, *, readonly: bool) -> None:
+        self.place, self.readonly = address.shown, readonly
+        self._process = os.getpid()
+        self._closed = False
+        self._own: dict[int, Connection] = {}
+        """By thread: the connection with its open transaction."""
+        self._written: set[int] = set()
+        """The threads whose open transaction has recorded something."""
+        with connect(address.conninfo, self.place) as first:
+            checked = Checked(first, self.place, readonly=readonly)
+        self.quoted = checked.quoted
+        """The name of the log's schema, as the server writes it in SQL."""
+        self._clock = float(checked.server_clock), monotonic()
+        """A time of the server, and the monotonic time of this process when it had arrived."""
+        self._conninfo = address.conninfo
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            address.conninfo,
+            kwargs={"autocommit": True, "prepare_threshold": None},
+            min_size=0,
+            max_size=_MOST_CONNECTIONS,
+            timeout=_PATIENCE_SECONDS,
+            reconnect_timeout=1.0,
+            open=True,
+            name="trialdomain",
+        )
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has an open transaction."""
+        return get_ident() in self._own
+
+    @property
+    def own(self) -> Connection | None:
+        """The connection with this thread's open transaction."""
+        return self._own.get(get_ident())
+
+    def told_until(self) -> float:
+        """Return the time on the server's clock, in seconds, until which a recording time that is told now is recent.
+
+        The clock of this process may be set to anything. So the server's is followed: a time of it that has arrived,
+        and the time since then, which together are never ahead of it.
+        """
+        if monotonic() - self._clock[1] > _CLOCK_SECONDS:
+            self.heard(self.read(_server_clock))
+        server, here = self._clock
+        return server + (monotonic() - here) + TOLD_SECONDS
+
+    def heard(self, server: float) -> None:
+        """Remember a time of the server that has arrived just now."""
+        self._clock = server, monotonic()
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a read; repeat it while the server is being restarted.
+
+        The thread that has a transaction reads in it, and sees what it has written.
+
+        Raises:
+            StoreFailed: the server does not answer.
+            LogOfAnotherProcess: the log was opened before this process was forked.
+        """
+        return self.repeatable(work)
+
+    def repeatable(self, work: Callable[[Connection], T], *, trial: str | None = None) -> T:
+        """Run work that may be done twice; repeat it where its connection was lost.
+
+        Raises:
+            StoreFailed: the server does not answer.
+        """
+        self._check_open()
+        own = self._own.get(get_ident())
+        if own is not None:
+            try:
+                return work(own)
+            except psycopg.Error as error:
+                if is_lost(error, own):
+                    raise ConnectionLost from error
+                raise translated(error, self.place, trial) from error
+        until = monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._once(work, trial)
+            except ConnectionLost as lost:
+                self._wait_or_give_up(until, lost)
+
+    def once(self, work: Callable[[Connection], T], *, trial: str | None = None) -> T:
+        """Run work that must not be done twice.
+
+        Raises:
+            StoreFailed: the server does not answer; where it did before, the work may or may not be done.
+        """
+        self._check_open()
+        try:
+            return self._once(work, trial)
+        except ConnectionLost as lost:
+            raise StoreFailed(
+                f"{self.place}: the connection was lost: {lost}; read the log to see whether the entries were recorded"
+            ) from lost.__cause__
+
+    def alone(self, work: Callable[[], T]) -> T:
+        """Run work in a transaction that holds the log's lock alone; repeat it where the connection was lost.
+
+        Raises:
+            StoreFailed: the server does not answer; another program holds the lock; or this thread has a transaction
+                that has recorded something.
+        """
+        self.check_writable()
+        outer = self._own.get(get_ident())
+        if outer is not None:
+            with self.interrupted(outer):
+                return self.alone(work)
+        until = monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._alone(work)
+            except ConnectionLost as lost:
+                self._wait_or_give_up(until, lost)
+
+    @contextmanager
+    def interrupted(self, outer: Connection) -> Iterator[None]:
+        """End this thread's transaction, which has recorded nothing, for a block; then begin it again.
+
+        Raises:
+            StoreFailed: the transaction has recorded something.
+        """
+        thread = get_ident()
+        if thread in self._written:
+            raise StoreFailed(
+                f"{self.place}: this thread is recording another command, which may still fail: nothing was recorded; "
+                f"record this one after that"
+            )
+        outer.execute("COMMIT")
+        del self._own[thread]
+        try:
+            yield
+        finally:
+            self._begin(outer)
+            self._own[thread] = outer
+
+    @contextmanager
+    def part(self) -> Iterator[Connection]:
+        """Run a block in this thread's transaction; an error rolls back to the beginning of the block."""
+        thread = get_ident()
+        connection = self._own[thread]
+        try:
+            with connection.transaction():
+                yield connection
+        except psycopg.Error as error:
+            if is_lost(error, connection):
+                raise ConnectionLost(first_line(error)) from error
+            raise translated(error, self.place) from error
+        self._written.add(thread)
+
+    def close(self) -> None:
+        """Close the pool; a second call does nothing, nor does a call in a process that was forked since."""
+        if self._process == os.getpid() and not self._closed:
+            self._closed = True
+            self._pool.close()
+
+    def _once(self, work: Callable[[Connection], T], trial: str | None) -> T:
+        with self._connection() as connection:
+            try:
+                return work(connection)
+            except psycopg.Error as error:
+                if is_lost(error, connection):
+                    raise ConnectionLost(first_line(error)) from error
+                raise translated(error, self.place, trial) from error
+
+    def _alone(self, work: Callable[[], T]) -> T:
+        thread = get_ident()
+        with self._connection() as connection:
+            try:
+                self._begin(connection)
+                self._own[thread] = connection
+                done = work()
+                connection.execute("COMMIT")
+            except psycopg.Error as error:
+                if is_lost(error, connection):
+                    raise ConnectionLost(first_line(error)) from error
+                raise translated(error, self.place) from error
+            finally:
+                self._own.pop(thread, None)
+                self._written.discard(thread)
+                if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    connection.close()  # what was interrupted is rolled back by the server
+            return done
+
+    def _begin(self, connection: Connection) -> None:
+        connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
+        connection.execute("SELECT pg_advisory_xact_lock(%s, %s::regclass::oid::int)", (LOCK_SPACE, self.entries))
+
+    @property
+    def entries(self) -> str:
+        """The qualified name of the table of entries."""
+        return f"{self.quoted}.entries"
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            connection = self._pool.getconn()
+        except PoolTimeout:
+            connect(self._conninfo, self.place).close()  # it says why
+            raise StoreFailed(
+                f"{self.place}: no connection became free in {_PATIENCE_SECONDS:.0f} seconds: nothing was recorded; "
+                f"use fewer threads, and try again"
+            ) from None
+        except psycopg.Error as error:  # the pool was closed meanwhile
+            raise StoreClosed from error
+        try:
+            yield connection
+        finally:
+            self._pool.putconn(connection)
+
+    def _wait_or_give_up(self, until: float, lost: "ConnectionLost") -> None:
+        if monotonic() > until:
+            raise StoreFailed(
+                f"{self.place}: the server does not answer: {lost}; check it, and send the command again with the same "
+                f"command id: if it was recorded, its first result comes back"
+            ) from lost.__cause__
+        sleep(_PAUSE_SECONDS)
+        self._pool.check()  # replaces the other connections that were lost
+
+    def _check_open(self) -> None:
+        if self._process != os.getpid():
+            raise LogOfAnotherProcess(path=self.place)
+        if self._closed:
+            raise StoreClosed
+
+    def check_writable(self) -> None:
+        """Refuse to write to a log that was opened for reading, or that is closed."""
+        self._check_open()
+        if self.readonly:
+            raise LogUnusable(f"{self.place} was opened read-only: open it for writing")
+
+
+def _server_clock(connection: Connection) -> float:
+    ((now,),) = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+    return float(now)
+
+
+class ConnectionLost(Exception):
+    """The connection was lost during some work, so that nobody knows what the server has done."""

