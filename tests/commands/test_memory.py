@@ -75,7 +75,7 @@ def test_it_is_a_full_replay_after_any_history(name: str, tmp_path: Path, monkey
     monkeypatch.setattr(concurrent_run, "PROTOCOL", VARIANTS[name])
     for seed in range(times(40, least=3)):
         chance, path = Random(f"{name}-{seed}"), tmp_path / f"{seed}.db"  # noqa: S311 - the same each time, no secret
-        concurrent_run.begin(path)
+        concurrent_run.begin(str(path))
         with ExitStack() as opened:
             trials = [opened.enter_context(Trials.open(path)) for _ in range(2)]
             actors = [Actor(one, chance, f"{at}", lambda _: None) for at, one in enumerate(trials)]
@@ -90,7 +90,7 @@ def test_it_is_a_full_replay_after_any_history(name: str, tmp_path: Path, monkey
 @pytest.mark.processes
 def test_it_is_a_full_replay_while_other_processes_record(tmp_path: Path) -> None:
     path, chance = tmp_path / "log.db", Random(18)  # noqa: S311 - no secret
-    concurrent_run.begin(path)
+    concurrent_run.begin(str(path))
     seconds = str(max(3, times(40)))
     with ExitStack() as opened:
         others = [

@@ -6,7 +6,6 @@
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -19,21 +18,6 @@ from repeating import times
 from trialdomain import SigningKey, read_log, verify, write_keys
 
 
-def appender(path: Path, key: Path, subject: str, name: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, appending.__file__, path, key, subject, name], stdout=subprocess.PIPE, encoding="utf-8"
-    )
-
-
-def acknowledged(process: "subprocess.Popen[str]") -> list[tuple[str, int, int]]:
-    """Read what a process that is no more has said, but for a line that it was killed in."""
-    assert process.stdout is not None
-    lines = process.stdout.read().splitlines(keepends=True)
-    process.stdout.close()
-    whole = [line.split() for line in lines if line.endswith("\n")]
-    return [(command, int(first), int(last)) for command, first, last in whole]
-
-
 @pytest.mark.soak
 @pytest.mark.processes
 @pytest.mark.shows("AT-26", "K-29")
@@ -42,10 +26,12 @@ def test_whatever_was_acknowledged_is_there_whole_and_under_the_tree(tmp_path: P
     chance, path, secret = Random(29), tmp_path / "log.db", tmp_path / "w.key"  # noqa: S311 - moments, no secret
     key = SigningKey.generate("writer")
     write_keys(key, secret, tmp_path / "w.pub")
-    appending.begin(path, secret)
+    appending.begin(str(path), secret)
     told: dict[str, tuple[int, int]] = {}
     for number in range(rounds):
-        processes = [appender(path, secret, subject, f"r{number}-{subject}") for subject in ("S001", "S002")]
+        processes = [
+            appending.appender(str(path), secret, subject, f"r{number}-{subject}") for subject in ("S001", "S002")
+        ]
         try:
             for process in processes:  # both have recorded something
                 assert process.stdout is not None
@@ -60,7 +46,7 @@ def test_whatever_was_acknowledged_is_there_whole_and_under_the_tree(tmp_path: P
             for process in processes:
                 process.kill()
         for process in processes:
-            told |= {command: (first, last) for command, first, last in acknowledged(process)}
+            told |= appending.acknowledged(process)
         verified = verify(path, keys=[key.verifier], heads_required=True)
         assert verified.defects == (), f"round {number}"
         with closing(sqlite3.connect(path)) as plain:

@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from subprocess import PIPE, Popen
 from time import time_ns
 
 import attrs
@@ -16,18 +17,32 @@ RESULTS = 3
 """Recorded by one command: all or none."""
 
 
-def begin(path: Path, key: Path) -> None:
+def begin(address: str, key: Path) -> None:
     """Make the log, with two participants."""
-    with Trials.open(path, heads=HeadKey(read_signing_key(key))) as trials:
+    with Trials.open(address, heads=HeadKey(read_signing_key(key))) as trials:
         desk = trials.register(PROTOCOL, by=USER).acting(USER)
         for subject in ("S001", "S002"):
             desk.consent(subject, signed_on="2026-03-02", form_version="1")
 
 
+def appender(address: str, key: Path, subject: str, name: str) -> "Popen[str]":
+    """Start such a process."""
+    return Popen([sys.executable, __file__, address, key, subject, name], stdout=PIPE, encoding="utf-8")
+
+
+def acknowledged(process: "Popen[str]") -> dict[str, tuple[int, int]]:
+    """Read what a process that is no more has said, but for a line that it was killed in."""
+    assert process.stdout is not None
+    lines = process.stdout.read().splitlines(keepends=True)
+    process.stdout.close()
+    whole = [line.split() for line in lines if line.endswith("\n")]
+    return {command: (int(first), int(last)) for command, first, last in whole}
+
+
 def main() -> None:
     """Record, and print the command and the positions of each one that was acknowledged."""
-    path, key, subject, name = sys.argv[1:]
-    with Trials.open(Path(path), heads=HeadKey(read_signing_key(Path(key)))) as trials:
+    address, key, subject, name = sys.argv[1:]
+    with Trials.open(address, heads=HeadKey(read_signing_key(Path(key)))) as trials:
         desk = trials.trial(PROTOCOL.trial).acting(USER)
         for number in count():
             when = datetime.now(UTC).isoformat(timespec="seconds")

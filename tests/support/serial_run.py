@@ -21,8 +21,7 @@ from trialdomain.commands.runner import CommandRunner
 from trialdomain.desk import Desk
 from trialdomain.history import history_of
 from trialdomain.storage.mapper import StoredEvent, entry_of
-from trialdomain.storage.sqlite.store import SQLiteStore
-from trialdomain.storage.store import Appended, Command, ReadSet, Row, Sealed, StoredEntry
+from trialdomain.storage.store import Appended, Command, LogReader, ReadSet, Row, Sealed, StoredEntry
 
 TRIAL = PROTOCOL.trial
 
@@ -32,7 +31,7 @@ class Before:
 
     in_transaction = False
 
-    def __init__(self, recorder: SQLiteStore, position: int) -> None:
+    def __init__(self, recorder: LogReader, position: int) -> None:
         self._store, self._position = recorder, position
         self.appended: list[StoredEvent] = []
 
@@ -97,7 +96,7 @@ def told_in(journals: Iterable[Path]) -> dict[str, Told]:
 class Again:
     """One log, executed again."""
 
-    def __init__(self, recorder: SQLiteStore, told: Mapping[str, Told]) -> None:
+    def __init__(self, recorder: LogReader, told: Mapping[str, Told]) -> None:
         self._store, self.told = recorder, told
         self._history = history_of(recorder, TRIAL)
         stored = list(recorder.in_log_order(TRIAL))

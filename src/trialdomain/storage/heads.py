@@ -105,13 +105,18 @@ class SignedHead:
     """A new signed head, with which the store replaces the one before."""
 
     trial: str
-    size: int
-    """The number of entries under it."""
+    tree: Frontier = attrs.field(repr=False)
+    """The tree that it signs."""
     note: str
     begins: bool
     """Whether the store has to record that the heads are signed, where that is not recorded yet."""
     overrules: bool
     """Whether the stored head claims to be a later one, but is not signed by a key that the signer trusts."""
+
+    @property
+    def size(self) -> int:
+        """The number of entries under it."""
+        return self.tree.size
 
 
 class SignedHeads:
@@ -121,8 +126,6 @@ class SignedHeads:
         self._signer = signer
         self._known: dict[str, tuple[str, Frontier]] = {}
         """By trial: the last note that this process has stored, and its tree."""
-        self._offered: dict[str, tuple[str, Frontier]] = {}
-        """By trial: a note that was signed but is not stored yet, and its tree."""
 
     def after(
         self, reader: HeadReader, trial: str, leaves: Sequence[bytes], *, before: int, begun: bool
@@ -172,7 +175,7 @@ class SignedHeads:
 
     def kept(self, head: SignedHead) -> None:
         """Remember the tree of a head that the store has stored; it is used only while the stored note is the same."""
-        self._known[head.trial] = self._offered.pop(head.trial)
+        self._known[head.trial] = head.note, head.tree
 
     def _check_covered(
         self, trial: str, frontier: Frontier, row: KeptHead | None, signer: HeadSigner, *, begun: bool
@@ -201,8 +204,7 @@ class SignedHeads:
     ) -> SignedHead:
         note = signer.sign(trial, frontier.size, frontier.root())
         follows = row is None or (isinstance(row[0], int) and row[0] <= frontier.size)
-        self._offered[trial] = note, frontier
-        return SignedHead(trial=trial, size=frontier.size, note=note, begins=begins, overrules=not follows)
+        return SignedHead(trial=trial, tree=frontier, note=note, begins=begins, overrules=not follows)
 
 
 def _leaves(reader: HeadReader, trial: str, *, until: int) -> Iterator[bytes]:

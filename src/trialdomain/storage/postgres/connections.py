@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging import NullHandler, getLogger
 from threading import get_ident
 from time import monotonic, sleep
 from typing import Any, TypeAlias, TypeVar
@@ -15,7 +16,7 @@ from trialdomain.storage.errors import LogOfAnotherProcess, StoreClosed, StoreFa
 from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.postgres.failures import first_line, is_lost, translated
 from trialdomain.storage.postgres.schema import LOCK_SPACE
-from trialdomain.storage.postgres.server import Checked, connect
+from trialdomain.storage.postgres.server import OPTIONS, Checked, connect
 
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[Any]
@@ -29,6 +30,10 @@ _CLOCK_SECONDS = 60.0
 TOLD_SECONDS = 0.25
 """How old the recording time of an entry may be when the server has taken its lock. A reader of the present waits so
 long."""
+
+
+# The pool logs each connection that was lost. Where the program has set up no logging, that would go to standard error.
+getLogger("psycopg.pool").addHandler(NullHandler())
 
 
 class Connections:
@@ -56,7 +61,7 @@ class Connections:
         self._conninfo = address.conninfo
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             address.conninfo,
-            kwargs={"autocommit": True, "prepare_threshold": None},
+            kwargs=dict(OPTIONS),
             min_size=0,
             max_size=_MOST_CONNECTIONS,
             timeout=_PATIENCE_SECONDS,

@@ -1,5 +1,7 @@
 """The checks of a server and a database before a log is used, and the making of a new log."""
 
+from collections.abc import Mapping
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -9,7 +11,16 @@ from trialdomain.storage.postgres.failures import first_line, translated
 from trialdomain.storage.postgres.schema import OLDEST_SERVER, SCHEMA_VERSION, TABLES, schema_in
 from trialdomain.storage.postgres.shape import refuse_changed
 
-_CONNECT_SECONDS = 10
+OPTIONS: Mapping[str, object] = {
+    "autocommit": True,
+    "prepare_threshold": None,
+    "connect_timeout": 10,
+    "application_name": "trialdomain",
+}
+"""The options of every connection. No statement is prepared in a session, which PgBouncer may hand to another one."""
+_STARTING = "the database system is "
+"""What a server says that is being started or stopped, or recovers; the client's library hides its error code."""
+_STARTING_SECONDS, _PAUSE_SECONDS = 10.0, 0.1
 _UNUSABLE = frozenset("'\"%@")
 """Characters that the name of the schema of a log must not have, since it is written into functions."""
 _MAKING = 0x7472646D
@@ -40,15 +51,17 @@ def connect(conninfo: str, place: str) -> psycopg.Connection[Any]:
             f"{place} is not an address that PostgreSQL's client understands: {_without(first_line(error), conninfo)}; "
             f"write postgresql://USER@HOST/DATABASE"
         ) from None
-    given.setdefault("connect_timeout", _CONNECT_SECONDS)
-    given.setdefault("application_name", "trialdomain")
-    try:
-        # prepare_threshold=None: no statement is prepared in a session, which PgBouncer may hand to another client.
-        return psycopg.connect(psycopg.conninfo.make_conninfo("", **given), autocommit=True, prepare_threshold=None)
-    except psycopg.Error as error:
-        raise LogUnusable(
-            f"{place} cannot be opened: {_why(error)}; check the address, the server and the password"
-        ) from None
+    options = {name: value for name, value in OPTIONS.items() if name not in given}
+    until = monotonic() + _STARTING_SECONDS
+    while True:
+        try:
+            return psycopg.connect(conninfo, **options)  # type: ignore[arg-type]  # each has the type of its parameter
+        except psycopg.Error as error:
+            if not (_STARTING in str(error) and monotonic() < until):
+                raise LogUnusable(
+                    f"{place} cannot be opened: {_why(error)}; check the address, the server and the password"
+                ) from None
+        sleep(_PAUSE_SECONDS)
 
 
 def _why(error: psycopg.Error) -> str:

@@ -8,7 +8,7 @@ The recording time is told before the call, and is refused if it is not recent w
 last entry's. So times never decrease along a trial.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from threading import Event
@@ -21,7 +21,15 @@ from typing_extensions import override
 from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.storage.append_checks import Reached, check_command, check_places, events_of, first_result
 from trialdomain.storage.errors import StoreFailed, StreamMoved
-from trialdomain.storage.heads import BEGUN_REQUEST, HeadKeyMissing, HeadSigner, SignedHead, SignedHeads
+from trialdomain.storage.heads import (
+    BEGUN,
+    BEGUN_REQUEST,
+    HeadKeyMissing,
+    HeadSigner,
+    KeptHead,
+    SignedHead,
+    SignedHeads,
+)
 from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.postgres.connections import Connection, Connections
 from trialdomain.storage.postgres.reader import PostgresReader
@@ -132,16 +140,14 @@ class PostgresStore(PostgresReader, StoreRecorder):
             check_command(one, position)
             position += len(some)
         head: SignedHead | None = None
-        before, size = None, 0
+        row = _HeadRow(0, None, begun=False, log=self)
         leaves = [
             leaf_hash(stream=str(e.originator_id), version=e.originator_version, topic=e.topic, state=e.state)
             for e in events
         ]
         if self._signs and events:
-            size = self.head(trial)
-            row = self.kept_head(trial)
-            before = None if row is None else row[1]
-            head = self._heads.after(self, trial, leaves, before=size, begun=self.heads_begun(trial))
+            row = self._head_row(trial)
+            head = self._heads.after(row, trial, leaves, before=row.size, begun=row.begun)
         return _Call(
             trial=trial,
             sealed=sealed,
@@ -149,10 +155,21 @@ class PostgresStore(PostgresReader, StoreRecorder):
             read=read,
             at_least=self._recorded.last(trial),
             until=until,
-            size=size,
-            before=before,
+            size=row.size,
+            before=row.note,
             head=head,
         )
+
+    def _head_row(self, trial: str) -> "_HeadRow":
+        """Read all that signing needs of a trial by one query: other programs append meanwhile."""
+        rows = self._all(
+            "SELECT size, note, EXISTS (SELECT FROM @.commands WHERE commands.trial = heads.trial AND command = %s)"
+            " FROM @.heads WHERE trial = %s",
+            BEGUN,
+            trial,
+        )
+        size, note, begun = rows[0] if rows else (0, None, False)
+        return _HeadRow(size, note, begun=begun, log=self)
 
     def _ask(self, call: "_Call", connection: Connection) -> _Told:
         (found,) = connection.execute(self.written(_APPEND), call.arguments(), binary=True)
@@ -289,9 +306,8 @@ class PostgresStore(PostgresReader, StoreRecorder):
         self._connections.check_writable()
 
         def work() -> str:
-            size, row = self.head(trial), self.kept_head(trial)
-            head = self._heads.begin(self, trial, size=size)
-            before = None if row is None else row[1]
+            row = self._head_row(trial)
+            head = self._heads.begin(row, trial, size=row.size)
             call = _Call(
                 trial=trial,
                 sealed=(),
@@ -299,8 +315,8 @@ class PostgresStore(PostgresReader, StoreRecorder):
                 read=NOTHING_READ,
                 at_least=self._recorded.last(trial),
                 until=None,
-                size=size,
-                before=before,
+                size=row.size,
+                before=row.note,
                 head=head,
             )
             with self._connections.part() as connection:
@@ -325,6 +341,28 @@ class PostgresStore(PostgresReader, StoreRecorder):
     def _notify(self) -> None:
         for listener in tuple(self._listeners):
             listener.set()
+
+
+@attrs.frozen
+class _HeadRow:
+    """The row of a trial in the table of heads, as one query has read it."""
+
+    size: int
+    note: str | None
+    begun: bool = attrs.field(kw_only=True)
+    log: PostgresReader = attrs.field(kw_only=True)
+
+    def kept_head(self, _: str) -> KeptHead | None:
+        """Return the signed head; None when there is none."""
+        return None if self.note is None else (self.size, self.note)
+
+    def heads_begun(self, _: str) -> bool:
+        """Say whether the heads of the trial are signed."""
+        return self.begun
+
+    def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
+        """Yield the leaf hashes of the trial by position."""
+        return self.log.leaves(trial, until=until)
 
 
 @attrs.frozen(kw_only=True)
