@@ -11,13 +11,14 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import psycopg
 
 NO_SERVER = "no programs of PostgreSQL were found: install the locked requirements, or a server"
 _NOBODY = 65534
+_SHORT = Path("/tmp")  # noqa: S108 - a short path, and mkdtemp makes a private folder in it
 _DEBIAN = Path("/usr/lib/postgresql")
 SETTINGS = {"fsync": "on", "max_connections": "120", "shared_buffers": "32MB", "log_min_messages": "fatal"}
 """The settings of the server; fsync stays on, because a log refuses a server without it."""
@@ -86,6 +87,11 @@ class Server:
             " ".join([f"-k {self.folder} -c listen_addresses=''", *options]),
         )
 
+    def start_again(self) -> None:
+        """Start the server, unless it has recovered by itself."""
+        if subprocess.run(self._as_run("pg_ctl", "-D", self.data, "status"), check=False, **self._options).returncode:
+            self.start()
+
     def stop(self, how: str = "fast") -> None:
         """Stop the server; ``immediate`` is like a crash."""
         self._run("pg_ctl", "-D", self.data, "-m", how, "-w", "-t", "60", "stop")
@@ -121,14 +127,14 @@ class Server:
             return cursor.fetchall() if cursor.description else []
 
     def _run(self, program: str, *arguments: object) -> None:
-        subprocess.run(
-            [str(self._bin / program), *map(str, arguments)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            **_as_nobody(),  # type: ignore[call-overload]  # user, group and extra_groups
-        )
+        subprocess.run(self._as_run(program, *arguments), check=True, **self._options)
+
+    def _as_run(self, program: str, *arguments: object) -> list[str]:
+        return [str(self._bin / program), *map(str, arguments)]
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "cwd": "/", **_as_nobody()}
 
 
 @contextmanager
@@ -136,32 +142,37 @@ def connected(address: str) -> "Iterator[psycopg.Connection[tuple[object, ...]]]
     """Connect to a server, in autocommit mode; wait for one that is being started, or recovers."""
     import psycopg  # noqa: PLC0415 - only where there is a server
 
-    while True:
-        try:
-            connection = psycopg.connect(address, autocommit=True)
-        except psycopg.OperationalError as error:
-            if "the database system is" not in str(error):
-                raise
+    def waited() -> "psycopg.Connection[tuple[object, ...]]":
+        while True:
+            try:
+                return psycopg.connect(address, autocommit=True)
+            except psycopg.OperationalError as error:
+                if "the database system is" not in str(error):
+                    raise
             sleep(0.05)
-        else:
-            break
-    with connection:
+
+    with waited() as connection:
         yield connection
 
 
 @contextmanager
-def running(settings: Mapping[str, str] | None = None) -> Iterator[Server | None]:
-    """Run a server while a block lasts; None where no programs of PostgreSQL are found."""
+def running(settings: Mapping[str, str] | None = None, *, beside: Path | None = None) -> Iterator[Server | None]:
+    """Run a server while a block lasts; None where no programs of PostgreSQL are found.
+
+    Args:
+        settings: further settings.
+        beside: the folder to put its own folder in; by default, the system's folder of temporary files.
+    """
     found = programs()
     if found is None:
         yield None
         return
-    folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
+    folder = Path(mkdtemp(prefix="pg-", dir=beside or _SHORT))
     server = None
     try:
         server = Server(folder, found, settings)
         yield server
     finally:
-        if server is not None:
+        if server is not None and (server.data / "postmaster.pid").exists():
             server.stop("immediate")
         rmtree(folder, ignore_errors=True)

@@ -245,7 +245,10 @@ class Connections:
         try:
             connection = self._pool.getconn()
         except PoolTimeout:
-            connect(self._conninfo, self.place).close()  # it says why
+            try:
+                connect(self._conninfo, self.place).close()
+            except LogUnusable as error:
+                raise ConnectionLost(str(error)) from None
             raise StoreFailed(
                 f"{self.place}: no connection became free in {_PATIENCE_SECONDS:.0f} seconds: nothing was recorded; "
                 f"use fewer threads, and try again"
@@ -260,8 +263,8 @@ class Connections:
     def _wait_or_give_up(self, until: float, lost: "ConnectionLost") -> None:
         if monotonic() > until:
             raise StoreFailed(
-                f"{self.place}: the server does not answer: {lost}; check it, and send the command again with the same "
-                f"command id: if it was recorded, its first result comes back"
+                f"{self.place}: the server does not answer: {lost}; check it, and try again with the same command id: a "
+                f"command that was recorded gives its first result again"
             ) from lost.__cause__
         sleep(_PAUSE_SECONDS)
         self._pool.check()  # replaces the other connections that were lost
