@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
+from typing import Any
 
 import attrs
 import pytest
@@ -21,6 +22,7 @@ from trialdomain import NotPermitted, TrialError, Trials
 from trialdomain.desk import Desk
 from trialdomain.events.access import AccessRefused
 from trialdomain.storage.errors import LogOfAnotherProcess, StoreFailed
+from trialdomain.storage.postgres.store import PostgresStore
 
 TRIAL = OPEN.trial
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -90,7 +92,7 @@ class TestInterrupts:
                 assert in_time(lambda command=command, found=found: found.append(record(desk, command)))  # type: ignore[misc]  # called at once
                 assert found, f"line {number}: the next command failed"
             assert number > 100
-        assert len(subjects(address)) == number // step + 1
+        assert len(subjects(address)) == (number - 1) // step + 1
 
 
 class TestWithinACommand:
@@ -261,3 +263,27 @@ def test_threads_that_use_one_open_log(server: Server) -> None:
             thread.join()
     assert errors == []
     assert len(subjects(address)) == 16 * times(200)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.6])
+def test_what_was_known_at_a_moment_stays_so(server: Server, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A writer is stopped after it told its time: a reader of the present waits for it, or the time is told anew."""
+    told, asked = Event(), PostgresStore._ask  # noqa: SLF001 - the moment between telling and sending
+    with Trials.open(server.new_log()) as trials:
+        trial = trials.register(OPEN, by=INVESTIGATOR)
+
+        def stopped(self: PostgresStore, call: Any, connection: Any) -> object:  # noqa: ANN401 - handed on as they are
+            if not told.is_set():
+                told.set()
+                sleep(seconds)
+            return asked(self, call, connection)
+
+        monkeypatch.setattr(PostgresStore, "_ask", stopped)
+        writer = Thread(target=consent, args=(trial.acting(INVESTIGATOR), "S001"))
+        writer.start()
+        told.wait()
+        moment = datetime.now(UTC)
+        before = trial.history(known_at=moment).position
+        writer.join()
+        assert trial.history(known_at=moment).position == before
+        assert trial.history().position == 5

@@ -2,25 +2,23 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from logging import NullHandler, getLogger
+from contextlib import contextmanager, suppress
 from threading import get_ident
 from time import monotonic, sleep
 from typing import Any, TypeAlias, TypeVar
+from warnings import warn
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
 
-from trialdomain.errors import LogUnusable
+from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.errors import LogOfAnotherProcess, StoreClosed, StoreFailed
 from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.postgres.failures import first_line, is_lost, translated
 from trialdomain.storage.postgres.schema import LOCK_SPACE
-from trialdomain.storage.postgres.server import OPTIONS, Checked, connect
+from trialdomain.storage.postgres.server import Checked, connect
 
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[Any]
-_MOST_CONNECTIONS = 10
 _PATIENCE_SECONDS = 15.0
 """How long an operation that can be repeated is repeated while the server does not answer, as when it is restarted."""
 _PAUSE_SECONDS = 0.2
@@ -32,12 +30,11 @@ TOLD_SECONDS = 0.25
 long."""
 
 
-# The pool logs each connection that was lost. Where the program has set up no logging, that would go to standard error.
-getLogger("psycopg.pool").addHandler(NullHandler())
-
-
 class Connections:
-    """A pool of connections, and the transaction that a thread may have open.
+    """One connection for each thread that uses the log at this moment, and the transaction that a thread may have open.
+
+    Connections stay open for the next use. An exception from a signal handler may arrive between any two lines. So
+    nothing is counted, and a connection in whose use an exception arrived is closed.
 
     Args:
         address: the address of the log.
@@ -59,16 +56,9 @@ class Connections:
         self._clock = float(checked.server_clock), monotonic()
         """A time of the server, and the monotonic time of this process when it had arrived."""
         self._conninfo = address.conninfo
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            address.conninfo,
-            kwargs=dict(OPTIONS),
-            min_size=0,
-            max_size=_MOST_CONNECTIONS,
-            timeout=_PATIENCE_SECONDS,
-            reconnect_timeout=1.0,
-            open=True,
-            name="trialdomain",
-        )
+        self._idle: list[Connection] = []
+        self._busy: dict[int, Connection] = {}
+        """By thread: the connection that it uses."""
 
     @property
     def in_transaction(self) -> bool:
@@ -197,10 +187,30 @@ class Connections:
         self._written.add(thread)
 
     def close(self) -> None:
-        """Close the pool; a second call does nothing, nor does a call in a process that was forked since."""
-        if self._process == os.getpid() and not self._closed:
-            self._closed = True
-            self._pool.close()
+        """Wait for the threads that use the log, and close it.
+
+        A second call does nothing, nor does a call in a process that was forked since.
+        """
+        if self._process != os.getpid():
+            return
+        self._closed = True
+        until = monotonic() + _LOCK_SECONDS
+        while any(thread != get_ident() for thread in tuple(self._busy)) and monotonic() < until:
+            sleep(_PAUSE_SECONDS / 10)
+        self._close_idle()
+
+    def __del__(self) -> None:
+        """Close what the caller forgot to close, and warn, as Python does of any file."""
+        if getattr(self, "_idle", None) and self._process == os.getpid():
+            try:
+                self._close_idle()
+            finally:  # a warning may be an error
+                warn(f"unclosed log {self.place}", ResourceWarning, stacklevel=2, source=self)
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _once(self, work: Callable[[Connection], T], trial: str | None) -> T:
         with self._connection() as connection:
@@ -226,8 +236,6 @@ class Connections:
             finally:
                 self._own.pop(thread, None)
                 self._written.discard(thread)
-                if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    connection.close()  # what was interrupted is rolled back by the server
             return done
 
     def _begin(self, connection: Connection) -> None:
@@ -242,32 +250,50 @@ class Connections:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
+        """Lend a connection to this thread.
+
+        Raises:
+            ConnectionLost: the server cannot be reached.
+        """
+        thread, outer = get_ident(), self._busy.get(get_ident())
+        connection, is_whole = self._taken(), False
         try:
-            connection = self._pool.getconn()
-        except PoolTimeout:
-            try:
-                connect(self._conninfo, self.place).close()
-            except LogUnusable as error:
-                raise ConnectionLost(str(error)) from None
-            raise StoreFailed(
-                f"{self.place}: no connection became free in {_PATIENCE_SECONDS:.0f} seconds: nothing was recorded; "
-                f"use fewer threads, and try again"
-            ) from None
-        except psycopg.Error as error:  # the pool was closed meanwhile
-            raise StoreClosed from error
-        try:
+            self._busy[thread] = connection
             yield connection
+            is_whole = True
+        except TrialError:
+            is_whole = True
+            raise
         finally:
-            self._pool.putconn(connection)
+            if outer is None:
+                self._busy.pop(thread, None)
+            else:  # a signal handler has used the log
+                self._busy[thread] = outer
+            if is_whole and _is_idle(connection) and not self._closed:
+                self._idle.append(connection)
+            else:
+                connection.close()  # the server rolls back what was interrupted
+
+    def _taken(self) -> Connection:
+        """Take an idle connection, or make a new one."""
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if not connection.closed:
+                    return connection
+        try:
+            return connect(self._conninfo, self.place)
+        except LogUnusable as error:
+            raise ConnectionLost(str(error)) from None
 
     def _wait_or_give_up(self, until: float, lost: "ConnectionLost") -> None:
         if monotonic() > until:
             raise StoreFailed(
-                f"{self.place}: the server does not answer: {lost}; check it, and try again with the same command id: a "
-                f"command that was recorded gives its first result again"
+                f"{self.place}: the server does not answer: {lost}; check it, and try again with the same command id: "
+                f"a command that was recorded gives its first result again"
             ) from lost.__cause__
+        self._close_idle()  # they were lost as well
         sleep(_PAUSE_SECONDS)
-        self._pool.check()  # replaces the other connections that were lost
 
     def _check_open(self) -> None:
         if self._process != os.getpid():
@@ -285,6 +311,11 @@ class Connections:
 def _server_clock(connection: Connection) -> float:
     ((now,),) = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
     return float(now)
+
+
+def _is_idle(connection: Connection) -> bool:
+    """Say whether a connection is open, and in no transaction."""
+    return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
 class ConnectionLost(Exception):
