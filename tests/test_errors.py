@@ -93,6 +93,7 @@ class TestCodes:
             "PastImpossible",
             "SourceBroken",
             "_Broken",
+            "_ConnectionLost",
             "_LimitReached",
             "_StoryFailed",
         ]  # InvariantBroken and PastImpossible fail a test; none of the others ever leaves the module that catches it

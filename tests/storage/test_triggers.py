@@ -11,7 +11,8 @@ from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import HeadKey, LogUnusable, SigningKey, TrialError, Trials, read_log
 from trialdomain.desk import Desk
-from trialdomain.storage.sqlite.shape import TABLES, TablesChanged
+from trialdomain.storage.errors import TablesChanged
+from trialdomain.storage.sqlite.shape import TABLES
 
 TRIAL = OPEN.trial
 

@@ -93,3 +93,16 @@ class LogOfAnotherProcess(LogUnusable):
             f"open the log again in this process"
         )
         self.path = path
+
+
+class TablesChanged(LogCorrupt):
+    """A changed table, or a foreign trigger, would change or remove recorded rows."""
+
+    code = "tables-changed"
+
+    def __init__(self, *, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} does not keep rows as they are written: {why}, and not by this library; nothing was recorded; "
+            f"verify the log"
+        )
+        self.path, self.why = path, why

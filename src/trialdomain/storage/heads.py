@@ -25,6 +25,10 @@ BEGUN_REQUEST = sha256(BEGUN.encode()).digest()
 """The hash that is stored as the request of that command."""
 
 
+_MOST_OFFERED = 64
+"""The most trees of heads that were signed and not stored: an append that was refused leaves one."""
+
+
 class HeadSigner(Protocol):
     """Signs heads, and verifies the signature of a head; how it keeps its key is up to the implementation."""
 
@@ -105,18 +109,13 @@ class SignedHead:
     """A new signed head, with which the store replaces the one before."""
 
     trial: str
-    tree: Frontier = attrs.field(repr=False)
-    """The tree that it signs."""
+    size: int
+    """The number of entries under it."""
     note: str
     begins: bool
     """Whether the store has to record that the heads are signed, where that is not recorded yet."""
     overrules: bool
     """Whether the stored head claims to be a later one, but is not signed by a key that the signer trusts."""
-
-    @property
-    def size(self) -> int:
-        """The number of entries under it."""
-        return self.tree.size
 
 
 class SignedHeads:
@@ -126,6 +125,8 @@ class SignedHeads:
         self._signer = signer
         self._known: dict[str, tuple[str, Frontier]] = {}
         """By trial: the last note that this process has stored, and its tree."""
+        self._offered: dict[str, Frontier] = {}
+        """By note, of heads that were signed and are not stored yet: their trees."""
 
     def after(
         self, reader: HeadReader, trial: str, leaves: Sequence[bytes], *, before: int, begun: bool
@@ -175,7 +176,9 @@ class SignedHeads:
 
     def kept(self, head: SignedHead) -> None:
         """Remember the tree of a head that the store has stored; it is used only while the stored note is the same."""
-        self._known[head.trial] = head.note, head.tree
+        tree = self._offered.pop(head.note, None)
+        if tree is not None:
+            self._known[head.trial] = head.note, tree
 
     def _check_covered(
         self, trial: str, frontier: Frontier, row: KeptHead | None, signer: HeadSigner, *, begun: bool
@@ -203,8 +206,11 @@ class SignedHeads:
         self, signer: HeadSigner, trial: str, frontier: Frontier, row: KeptHead | None, *, begins: bool
     ) -> SignedHead:
         note = signer.sign(trial, frontier.size, frontier.root())
+        if len(self._offered) >= _MOST_OFFERED:
+            self._offered.clear()
+        self._offered[note] = frontier
         follows = row is None or (isinstance(row[0], int) and row[0] <= frontier.size)
-        return SignedHead(trial=trial, tree=frontier, note=note, begins=begins, overrules=not follows)
+        return SignedHead(trial=trial, size=frontier.size, note=note, begins=begins, overrules=not follows)
 
 
 def _leaves(reader: HeadReader, trial: str, *, until: int) -> Iterator[bytes]:

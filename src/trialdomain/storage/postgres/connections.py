@@ -109,13 +109,13 @@ class Connections:
                 return work(own)
             except psycopg.Error as error:
                 if is_lost(error, own):
-                    raise ConnectionLost from error
+                    raise _ConnectionLost from error
                 raise translated(error, self.place, trial) from error
         until = monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 return self._once(work, trial)
-            except ConnectionLost as lost:
+            except _ConnectionLost as lost:
                 self._wait_or_give_up(until, lost)
 
     def once(self, work: Callable[[Connection], T], *, trial: str | None = None) -> T:
@@ -127,7 +127,7 @@ class Connections:
         self._check_open()
         try:
             return self._once(work, trial)
-        except ConnectionLost as lost:
+        except _ConnectionLost as lost:
             raise StoreFailed(
                 f"{self.place}: the connection was lost: {lost}; read the log to see whether the entries were recorded"
             ) from lost.__cause__
@@ -148,7 +148,7 @@ class Connections:
         while True:
             try:
                 return self._alone(work)
-            except ConnectionLost as lost:
+            except _ConnectionLost as lost:
                 self._wait_or_give_up(until, lost)
 
     @contextmanager
@@ -182,7 +182,7 @@ class Connections:
                 yield connection
         except psycopg.Error as error:
             if is_lost(error, connection):
-                raise ConnectionLost(first_line(error)) from error
+                raise _ConnectionLost(first_line(error)) from error
             raise translated(error, self.place) from error
         self._written.add(thread)
 
@@ -218,7 +218,7 @@ class Connections:
                 return work(connection)
             except psycopg.Error as error:
                 if is_lost(error, connection):
-                    raise ConnectionLost(first_line(error)) from error
+                    raise _ConnectionLost(first_line(error)) from error
                 raise translated(error, self.place, trial) from error
 
     def _alone(self, work: Callable[[], T]) -> T:
@@ -231,7 +231,7 @@ class Connections:
                 connection.execute("COMMIT")
             except psycopg.Error as error:
                 if is_lost(error, connection):
-                    raise ConnectionLost(first_line(error)) from error
+                    raise _ConnectionLost(first_line(error)) from error
                 raise translated(error, self.place) from error
             finally:
                 self._own.pop(thread, None)
@@ -253,7 +253,7 @@ class Connections:
         """Lend a connection to this thread.
 
         Raises:
-            ConnectionLost: the server cannot be reached.
+            _ConnectionLost: the server cannot be reached.
         """
         thread, outer = get_ident(), self._busy.get(get_ident())
         connection, is_whole = self._taken(), False
@@ -284,9 +284,9 @@ class Connections:
         try:
             return connect(self._conninfo, self.place)
         except LogUnusable as error:
-            raise ConnectionLost(str(error)) from None
+            raise _ConnectionLost(str(error)) from None
 
-    def _wait_or_give_up(self, until: float, lost: "ConnectionLost") -> None:
+    def _wait_or_give_up(self, until: float, lost: "_ConnectionLost") -> None:
         if monotonic() > until:
             raise StoreFailed(
                 f"{self.place}: the server does not answer: {lost}; check it, and try again with the same command id: "
@@ -318,5 +318,5 @@ def _is_idle(connection: Connection) -> bool:
     return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
-class ConnectionLost(Exception):
+class _ConnectionLost(Exception):
     """The connection was lost during some work, so that nobody knows what the server has done."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 
-from trialdomain.errors import LogCorrupt
+from trialdomain.storage.errors import TablesChanged
 from trialdomain.storage.postgres.schema import TABLES
 
 Shape: TypeAlias = dict[str, tuple[str, str]]
@@ -66,19 +66,6 @@ FROM pg_proc p WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname 
 _ALL = (_TABLES, _COLUMNS, _INDEXES, _CONSTRAINTS, _TRIGGERS, _FUNCTIONS)
 
 
-class TablesChanged(LogCorrupt):
-    """A table, a function or a trigger of a log in PostgreSQL is not as it was made."""
-
-    code = "log-schema-changed"
-
-    def __init__(self, *, place: str, why: str) -> None:
-        super().__init__(
-            f"{place} may not keep rows as they are written: {why}, and not by this library; nothing was recorded; "
-            f"verify the log"
-        )
-        self.place, self.why = place, why
-
-
 def shape_of(connection: psycopg.Connection[Any], schema: str) -> Shape:
     """Describe what is in a schema; the schema's own name is written as ``@``."""
     (quoted,) = connection.execute("SELECT quote_ident(%s)", (schema,)).fetchone() or ("",)
@@ -125,4 +112,4 @@ def refuse_changed(connection: psycopg.Connection[Any], schema: str, place: str)
         TablesChanged: something is missing or was changed, or a table of the log has something more.
     """
     for why in differences(shape_of(connection, schema), of_tables=True):
-        raise TablesChanged(place=place, why=why)
+        raise TablesChanged(path=place, why=why)

@@ -12,26 +12,13 @@ from functools import cache
 
 import attrs
 
-from trialdomain.errors import LogCorrupt
+from trialdomain.storage.errors import TablesChanged
 from trialdomain.storage.sqlite.schema import SCHEMA, WRITES
 
 TABLES = tuple(WRITES)
 _NAMED = f"({','.join('?' * len(TABLES))})"
 _MADE = f"SELECT lower(name), sql FROM sqlite_master WHERE type = 'table' AND lower(name) IN {_NAMED}"  # noqa: S608 - question marks
 _ROOTS = f"SELECT rootpage, name FROM sqlite_master WHERE rootpage > 0 AND lower(tbl_name) IN {_NAMED}"  # noqa: S608 - question marks
-
-
-class TablesChanged(LogCorrupt):
-    """A changed table, or a foreign trigger, would change or remove recorded rows."""
-
-    code = "tables-changed"
-
-    def __init__(self, *, path: str, why: str) -> None:
-        super().__init__(
-            f"{path} does not keep rows as they are written: {why}, and not by this library; nothing was recorded; "
-            f"verify the log"
-        )
-        self.path, self.why = path, why
 
 
 def check_nothing_interferes(connection: sqlite3.Connection, path: str) -> None:
