@@ -1,6 +1,6 @@
 """An open log of trials, and one trial of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -15,7 +15,9 @@ from trialdomain.commands.memory import Memory
 from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.desk import Desk
 from trialdomain.errors import InputInvalid
+from trialdomain.events.recorded import Entry
 from trialdomain.history import History, KnownAt, history_of
+from trialdomain.history.following import follow
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.signing.signer import HeadKey
 from trialdomain.signing.trees import TrialTree
@@ -104,6 +106,26 @@ class Trials:
         if self._store.head(trial) == 0:
             raise TrialUnknown(trial=trial)
         return TrialHandle(trial, self._store, self._clock, self._new_id, self._permit, self._memory)
+
+    def follow(
+        self, *, after: Mapping[str, int] | None = None, trial: str | None = None, wait: bool = True
+    ) -> Iterator[Entry]:
+        """Yield every entry of the log once, in the order of its trial, as this and other processes record them.
+
+        Entries of one command follow one another, unless entries of other trials come between. Keep the last
+        ``entry.trial`` and ``entry.position`` that you have dealt with, and pass them as ``after`` to go on.
+
+        Args:
+            after: by trial, the last position that was seen; a trial that is not named is read from its beginning.
+            trial: follow only this trial, which may be registered later.
+            wait: look for new entries again and again, five times a second; False to stop at the end of the log.
+
+        Raises:
+            LogMoved: the log ends before a position that was seen.
+            EntryMalformed: an entry cannot be read; go on after its position to pass it over.
+            StoreClosed: the log was closed meanwhile.
+        """
+        return follow(self._store, after=after, trial=trial, wait=wait)
 
     def close(self) -> None:
         """Wait for threads that use the log, and close it."""

@@ -13,6 +13,7 @@ from trialdomain.errors import LogCorrupt, LogUnusable
 from trialdomain.events.entries import current_entries
 from trialdomain.events.recorded import Entry, Fact
 from trialdomain.exchange.jsonl import is_exported, is_packed, read_jsonl
+from trialdomain.history.following import follow
 from trialdomain.history.history import History
 from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
@@ -180,6 +181,26 @@ class Log(Mapping[str, LoggedTrial]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def follow(
+        self, *, after: Mapping[str, int] | None = None, trial: str | None = None, wait: bool = True
+    ) -> Iterator[Entry]:
+        """Yield every entry of the log once, in the order of its trial, as this and other processes record them.
+
+        Entries of one command follow one another, unless entries of other trials come between. Keep the last
+        ``entry.trial`` and ``entry.position`` that you have dealt with, and pass them as ``after`` to go on.
+
+        Args:
+            after: by trial, the last position that was seen; a trial that is not named is read from its beginning.
+            trial: follow only this trial, which may be registered later.
+            wait: look for new entries again and again, five times a second; False to stop at the end of the log.
+
+        Raises:
+            LogMoved: the log ends before a position that was seen.
+            EntryMalformed: an entry cannot be read; go on after its position to pass it over.
+            StoreClosed: the log was closed meanwhile.
+        """
+        return follow(self._reader, after=after, trial=trial, wait=wait)
 
     @property
     def reader(self) -> LogReader:

@@ -130,6 +130,10 @@ class LogReader(Protocol):
         """Return the last position of a trial; 0 when it has none."""
         ...
 
+    def heads(self) -> dict[str, int]:
+        """Return the last position of every trial."""
+        ...
+
     def version(self, stream: str) -> int:
         """Return the last version of a stream; 0 when it has no entry."""
         ...

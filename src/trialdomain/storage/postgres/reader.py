@@ -46,6 +46,11 @@ class PostgresReader:
         """Return the last position of a trial; 0 when it has none."""
         return self._number("SELECT coalesce(max(position), 0) FROM @.entries WHERE trial = %s", trial)
 
+    def heads(self) -> dict[str, int]:
+        """Return the last position of every trial."""
+        rows = self._all("SELECT trial, size FROM @.heads WHERE size > 0")
+        return {name_in(trial): counted(size) for trial, size in rows}
+
     def version(self, stream: str) -> int:
         """Return the last version of a stream; 0 when it has no entry."""
         return self._number("SELECT coalesce(max(version), 0) FROM @.entries WHERE stream = %s", stream)

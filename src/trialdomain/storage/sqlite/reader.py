@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.bounds import Budget, FoundRow
 from trialdomain.storage.heads import BEGUN, KeptHead
-from trialdomain.storage.rows import entry_in, is_number, name_in
+from trialdomain.storage.rows import counted, entry_in, is_number, name_in
 from trialdomain.storage.sqlite.bounds import page, whole
 from trialdomain.storage.sqlite.connections import Connections
 from trialdomain.storage.sqlite.rows import head_of, version_of
@@ -17,6 +17,12 @@ _FEW = 20
 _STREAM = "SELECT position, version, name, state FROM entries WHERE stream = ? AND +position <= ? ORDER BY version"
 NOTES = "SELECT size, note FROM checkpoints WHERE trial = ? ORDER BY size, note"
 """The query for the checkpoints that the log keeps of a trial."""
+_HEADS = (
+    "WITH RECURSIVE named (trial) AS (SELECT min(trial) FROM entries UNION ALL"
+    " SELECT (SELECT min(trial) FROM entries WHERE trial > named.trial) FROM named WHERE named.trial IS NOT NULL)"
+    " SELECT trial, (SELECT max(position) FROM entries WHERE entries.trial = named.trial)"
+    " FROM named WHERE trial IS NOT NULL"
+)
 _BEGUN = "SELECT 1 FROM commands WHERE trial = ? AND command = ?"
 
 
@@ -44,6 +50,15 @@ class SQLiteReader:
     def head(self, trial: str) -> int:
         """Return the last position of a trial; 0 when it has none."""
         return self._connections.read(lambda connection: head_of(connection, trial))
+
+    def heads(self) -> dict[str, int]:
+        """Return the last position of every trial.
+
+        Raises:
+            LogCorrupt: a value in the column of trials is not a name, or a position is not a number.
+        """
+        rows = self._connections.read(lambda connection: connection.execute(_HEADS).fetchall())
+        return {name_in(trial): counted(position) for trial, position in rows}
 
     def version(self, stream: str) -> int:
         """Return the last version of a stream; 0 when it has no entry."""
