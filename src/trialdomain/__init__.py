@@ -26,6 +26,7 @@ _HOMES = {
     "intake.sdtm": ("Imported", "import_sdtm"),
     "desk.observed": ("lab", "vital_sign"),
     "intake.restore": ("Restored", "restore"),
+    "desk.outbox": ("Outbox",),
     "desk.trials": ("TrialHandle", "Trials"),
     "verification.defect": ("Defect",),
     "checks.check": ("AuditFinding", "AuditedCase", "Audited", "Check", "Limits", "Severity"),

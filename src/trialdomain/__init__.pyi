@@ -24,6 +24,7 @@ from trialdomain.designs.situation import Situation as Situation
 from trialdomain.desk import Desk as Desk
 from trialdomain.desk.observed import lab as lab
 from trialdomain.desk.observed import vital_sign as vital_sign
+from trialdomain.desk.outbox import Outbox as Outbox
 from trialdomain.desk.trials import TrialHandle as TrialHandle
 from trialdomain.desk.trials import Trials as Trials
 from trialdomain.errors import CommandRefused as CommandRefused
@@ -244,6 +245,7 @@ __all__ = [
     "MtdStatus",
     "Mtpi2",
     "NotPermitted",
+    "Outbox",
     "Outcome",
     "OutcomesMalformed",
     "Paths",

@@ -1,17 +1,21 @@
 """Followers of a log, on both stores: every entry once, in the order of its trial, from any process."""
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import Thread, Timer
 from time import sleep
+from typing import Any, cast
 
 import attrs
 import many_writers
 import pytest
+from eventsourcing.persistence import Tracking
+from eventsourcing.popo import POPOTrackingRecorder
+from eventsourcing.projection import ApplicationSubscription
 from many_writers import TRIALS
 from other_programs import consent
 from postgres_server import Server, connected
@@ -151,3 +155,101 @@ def test_none_is_missed_none_comes_twice_and_none_out_of_order(address: str) -> 
     for found in seen:
         assert found == {trial: list(range(1, heads[trial] + 1)) for trial in TRIALS}
     assert sum(heads.values()) > 100
+
+
+class TestOutbox:
+    def test_it_goes_on_where_it_stopped(self, trials: Trials, address: str) -> None:
+        sent: list[tuple[str, int]] = []
+        outbox = trials.outbox("billing")
+        assert outbox.deliver(lambda entry: sent.append((entry.trial, entry.position)), wait=False) == 10
+        assert sent == [(trial, position) for trial in ("A", "B") for position in range(1, 6)]
+        consent(trials.trial("B").acting(INVESTIGATOR), "S002")
+        with Trials.open(address) as again:
+            assert again.outbox("billing").positions == {"A": 5, "B": 5}
+            assert again.outbox("billing").deliver(lambda _: None, wait=False) == 1
+            assert again.outbox("another").positions == {}
+            assert again.outbox("another").deliver(lambda _: None, trial="A", wait=False) == 5
+            assert again.outbox("another").positions == {"A": 5}
+        assert outbox.deliver(lambda _: None, wait=False) == 0
+
+    def test_an_error_ends_it_and_what_was_sent_before_is_not_sent_again(self, trials: Trials) -> None:
+        sent: list[int] = []
+
+        def send(entry: Entry) -> None:
+            if len(sent) == 3:
+                raise ConnectionError
+            sent.append(entry.position)
+
+        with pytest.raises(ConnectionError):
+            trials.outbox("billing").deliver(send, trial="A", wait=False)
+        assert trials.outbox("billing").positions == {"A": 3}
+        trials.outbox("billing").deliver(lambda entry: sent.append(entry.position), trial="A", wait=False)
+        assert sent == [1, 2, 3, 4, 5]
+
+    def test_the_cursor_is_stored_now_and_then(self, trials: Trials) -> None:
+        outbox, seen = trials.outbox("billing"), list[int]()
+        outbox.deliver(lambda _: seen.append(outbox.positions.get("A", 0)), trial="A", wait=False, at_once=2)
+        assert seen == [0, 0, 2, 2, 4]
+
+    def test_two_that_deliver_at_once_send_everything_and_end_at_the_last_position(
+        self, trials: Trials, address: str
+    ) -> None:
+        with Trials.open(address) as other:
+            sent: list[int] = []
+
+            def send(entry: Entry) -> None:
+                if not sent:
+                    other.outbox("billing").deliver(lambda one: sent.append(one.position), trial="A", wait=False)
+                sent.append(entry.position)
+
+            trials.outbox("billing").deliver(send, trial="A", wait=False, at_once=1)
+            assert set(sent) == {1, 2, 3, 4, 5}
+            assert trials.outbox("billing").positions == {"A": 5}
+
+    def test_it_delivers_what_comes_until_the_log_is_closed(self, trials: Trials) -> None:
+        sent: list[str] = []
+        Timer(0.3, consent, (trials.trial("A").acting(INVESTIGATOR), "S002")).start()
+        Timer(1.2, trials.close).start()
+        with pytest.raises(StoreClosed):
+            trials.outbox("billing").deliver(lambda entry: sent.append(entry.stream), at_once=1)
+        assert sent[-1] == "A/participant/S002"
+        assert len(sent) == 11
+
+    @pytest.mark.parametrize("wrong", [{"at_once": 0}, {"at_once": True}, {"send": None}])
+    def test_a_wrong_argument_is_refused(self, trials: Trials, wrong: dict[str, object]) -> None:
+        given: dict[str, object] = {"send": print, "wait": False} | wrong
+        with pytest.raises(InputInvalid):
+            trials.outbox("billing").deliver(**given)  # type: ignore[arg-type]  # what a caller without types may pass
+        with pytest.raises(InputInvalid):
+            trials.outbox("no code")
+
+
+class View(POPOTrackingRecorder):
+    """A view that counts the facts of each kind, with the notification id of the last one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = Counter[str]()
+
+    def take(self, entry: Entry, tracking: Tracking) -> None:
+        self.insert_tracking(tracking)  # it refuses one that it has had before
+        self.counted[type(entry.fact).__name__] += 1
+
+
+class TestSubscription:
+    def test_it_gives_every_entry_with_its_tracking(self, trials: Trials) -> None:
+        view = View()
+        for number in (10, 1):
+            application: Any = trials.application
+            with ApplicationSubscription(application, gt=view.max_tracking_id("trialdomain")) as subscription:
+                for entry, tracking in islice(subscription, number):
+                    view.take(cast("Entry", entry), tracking)
+            consent(trials.trial("A").acting(INVESTIGATOR), f"S{number + 100}")
+        assert view.counted["Consented"] == 3
+        assert view.max_tracking_id("trialdomain") == 11
+
+    def test_its_topics_are_stored_names(self, trials: Trials) -> None:
+        application: Any = trials.application
+        with ApplicationSubscription(application, topics=["participant.consented.v1"]) as subscription:
+            found = [cast("Entry", entry).stream for entry, _ in islice(subscription, 2)]
+        assert sorted(found) == ["A/participant/S001", "B/participant/S001"]

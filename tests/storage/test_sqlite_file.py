@@ -102,7 +102,7 @@ class TestRefused:
     def test_a_log_with_another_schema_version(self, path: Path, version: int, *, readonly: bool) -> None:
         make_log(path)
         foreign(path, f"PRAGMA user_version = {version}")
-        known = f"{path} has schema version {version}, but this trialdomain knows 2"
+        known = f"{path} has schema version {version}, but this trialdomain knows 3"
         older = "export it with the trialdomain that wrote it, and restore the export here"
         expected = f"{known}: {older if version < 2 else 'use the trialdomain that wrote it, or a newer one'}"
         assert expected in refusal(path, readonly=readonly)

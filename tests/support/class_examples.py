@@ -44,7 +44,7 @@ from trialdomain.history.sources import ReadStreams
 from trialdomain.intake.batch import Batch
 from trialdomain.protocol.designs import IntervalSpec
 from trialdomain.protocol.dlt_criteria import DltCompanion, DltCriterion
-from trialdomain.storage.sqlite.store import SQLiteStore
+from trialdomain.storage.recorder import StoreRecorder
 from trialdomain.storage.store import LogReader, Store
 from trialdomain.testing import history_of
 from trialdomain.testing.made_up_site import MadeUpSite
@@ -155,7 +155,7 @@ class Examples:
         return str if origin in (type, Callable) else self.of(origin)
 
     def _made(self, kind: type) -> object:
-        if kind in {Batch, LogReader, MadeUpSite, ReadStreams, Store} or issubclass(kind, SQLiteStore):
+        if kind in {Batch, LogReader, MadeUpSite, ReadStreams, Store} or issubclass(kind, StoreRecorder):
             raise HoldsLogError(kind.__name__)
         if issubclass(kind, Enum):
             return next(iter(kind))

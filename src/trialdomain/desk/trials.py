@@ -14,6 +14,7 @@ from trialdomain.commands.coercion import check_callable, checked
 from trialdomain.commands.memory import Memory
 from trialdomain.commands.runner import CommandRunner, User
 from trialdomain.desk import Desk
+from trialdomain.desk.outbox import Outbox
 from trialdomain.errors import InputInvalid
 from trialdomain.events.recorded import Entry
 from trialdomain.history import History, KnownAt, history_of
@@ -21,7 +22,9 @@ from trialdomain.history.following import follow
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.signing.signer import HeadKey
 from trialdomain.signing.trees import TrialTree
+from trialdomain.storage.application import LogApplication
 from trialdomain.storage.open_store import open_store
+from trialdomain.storage.recorder import StoreRecorder
 from trialdomain.storage.store import Store
 from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import short
@@ -126,6 +129,25 @@ class Trials:
             StoreClosed: the log was closed meanwhile.
         """
         return follow(self._store, after=after, trial=trial, wait=wait)
+
+    def outbox(self, name: str) -> Outbox:
+        """Open an outbox: it delivers every entry at least once, and the log keeps how far it has come.
+
+        Args:
+            name: a code for the receiver, such as ``billing``; each has its own positions.
+        """
+        return Outbox(check_id("outbox", name), self._store)
+
+    @property
+    def application(self) -> LogApplication:
+        """The log for ``ApplicationSubscription`` of ``eventsourcing``, with a name, a recorder and a mapper.
+
+        Raises:
+            InputInvalid: the store of this log is of your own, and no recorder of ``eventsourcing``.
+        """
+        if not isinstance(self._store, StoreRecorder):
+            raise InputInvalid(f"{short(self._store)!r} is no recorder of eventsourcing: open the log with Trials.open")
+        return LogApplication(self._store)
 
     def close(self) -> None:
         """Wait for threads that use the log, and close it."""

@@ -220,6 +220,14 @@ class Store(LogReader, Protocol):
         """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
         ...
 
+    def cursors(self, follower: str) -> dict[str, int]:
+        """Return, by trial, the last position that a follower has dealt with, as the log keeps it."""
+        ...
+
+    def move_cursor(self, follower: str, trial: str, position: int, *, before: int) -> bool:
+        """Move a follower's cursor of a trial; say whether it was at ``before``, or else leave it where it is."""
+        ...
+
     def begin_signing(self, trial: str) -> str:
         """Sign the current head of a trial's tree, and every head from then on; return the note.
 

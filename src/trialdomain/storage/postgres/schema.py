@@ -8,7 +8,7 @@ OLDEST_SERVER = 140000
 LOCK_SPACE = 0x7472646D
 """The first key of the advisory lock of a log: ``trdm`` in ASCII. The second key is the number of its table of entries,
 which no other log in the database has."""
-TABLES = ("trialdomain_log", "heads", "entries", "commands", "checkpoints", "numbered")
+TABLES = ("trialdomain_log", "heads", "entries", "commands", "checkpoints", "numbered", "cursors")
 
 
 def schema_in(quoted: str) -> str:

@@ -57,6 +57,13 @@ CREATE TABLE @.numbered (
     CONSTRAINT numbered_by_position UNIQUE (trial, position)
 );
 
+CREATE TABLE @.cursors (
+    follower text COLLATE "C" NOT NULL,
+    trial text COLLATE "C" NOT NULL,
+    position bigint NOT NULL CHECK (position >= 0),
+    PRIMARY KEY (follower, trial)
+);
+
 CREATE FUNCTION @.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'TD003';
@@ -291,4 +298,13 @@ BEGIN
     RETURN highest;
 END $$;
 
-REVOKE ALL ON FUNCTION @.append, @.keep_checkpoint, @.give_numbers, @.recorded_at FROM PUBLIC;
+CREATE FUNCTION @.move_cursor(of_follower text, of_trial text, to_position bigint, before bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO @.cursors (follower, trial, position) VALUES (of_follower, of_trial, 0) ON CONFLICT DO NOTHING;
+    UPDATE @.cursors SET position = to_position
+        WHERE cursors.follower = of_follower AND cursors.trial = of_trial AND cursors.position = before;
+    RETURN FOUND;
+END $$;
+
+REVOKE ALL ON FUNCTION @.append, @.keep_checkpoint, @.give_numbers, @.move_cursor, @.recorded_at FROM PUBLIC;

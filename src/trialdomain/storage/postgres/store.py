@@ -34,6 +34,7 @@ from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.postgres.connections import Connection, Connections
 from trialdomain.storage.postgres.reader import PostgresReader
 from trialdomain.storage.recorder import LogSubscription, StoreRecorder
+from trialdomain.storage.rows import counted, name_in
 from trialdomain.storage.store import NOTHING_READ, Appended, Command, ReadSet, Sealed, StoredRow
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.ids import trial_of
@@ -296,6 +297,17 @@ class PostgresStore(PostgresReader, StoreRecorder):
         self._connections.check_writable()
         query = self.written("SELECT @.keep_checkpoint(%s, %s, %s)")
         self._connections.repeatable(lambda connection: connection.execute(query, (trial, size, note)), trial=trial)
+
+    def cursors(self, follower: str) -> dict[str, int]:
+        """Return, by trial, the last position that a follower has dealt with, as the log keeps it."""
+        rows = self._all("SELECT trial, position FROM @.cursors WHERE follower = %s", follower)
+        return {name_in(trial): counted(position) for trial, position in rows}
+
+    def move_cursor(self, follower: str, trial: str, position: int, *, before: int) -> bool:
+        """Move a follower's cursor of a trial; say whether it was at ``before``, or else leave it where it is."""
+        self._connections.check_writable()
+        rows = self._all("SELECT @.move_cursor(%s, %s, %s, %s)", follower, trial, position, before)
+        return bool(rows[0][0])
 
     def begin_signing(self, trial: str) -> str:
         """Sign the current head of a trial's tree, and every head from then on; return the note.

@@ -12,7 +12,7 @@ from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.errors import AppendRefused, StoreFailed
 from trialdomain.storage.sqlite.forks import brief, refuse_unsafe
 from trialdomain.storage.sqlite.place import refuse_two_names
-from trialdomain.storage.sqlite.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from trialdomain.storage.sqlite.schema import APPLICATION_ID, OLDEST_VERSION, SCHEMA, SCHEMA_VERSION, STEPS
 from trialdomain.values.given.filename import is_no_file, why_unusable
 
 _OLDEST_SQLITE = (3, 37, 0)
@@ -118,10 +118,10 @@ def check_file(path: Path, *, readonly: bool) -> None:
         application, version = 0, 0
     if application != APPLICATION_ID:
         raise _not_a_log(path)
-    if version != SCHEMA_VERSION:
+    if not OLDEST_VERSION <= version <= SCHEMA_VERSION:
         next_step = (
             "export it with the trialdomain that wrote it, and restore the export here"
-            if version < SCHEMA_VERSION
+            if version < OLDEST_VERSION
             else "use the trialdomain that wrote it, or a newer one"
         )
         raise LogUnusable(
@@ -137,7 +137,7 @@ def check_tables(connection: sqlite3.Connection) -> None:
             or use up the memory.
     """
     kinds = connection.execute(
-        "SELECT type FROM sqlite_master WHERE lower(name) IN ('entries', 'commands', 'checkpoints', 'heads')"
+        "SELECT type FROM sqlite_master WHERE lower(name) IN ('entries', 'commands', 'checkpoints', 'heads', 'cursors')"
     )
     if any(kind != "table" for (kind,) in kinds):
         raise LogUnusable("a table of the log was replaced by a view: verify the log")
@@ -172,6 +172,8 @@ def set_up(connection: sqlite3.Connection, path: str | Path, *, journal: str, pa
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
+    if _version(connection) < SCHEMA_VERSION:
+        _bring_forward(connection, path)
     found = _write_ahead(connection, patience)
     synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
     if (found, synchronous) != (journal, _FULL):
@@ -182,6 +184,33 @@ def set_up(connection: sqlite3.Connection, path: str | Path, *, journal: str, pa
     check_tables(connection)
     # SQLite also opens a file that it may not write, and raises only when a statement would write.
     connection.execute("INSERT INTO commands SELECT * FROM commands WHERE false")
+
+
+def _bring_forward(connection: sqlite3.Connection, path: str | Path) -> None:
+    """Bring a log of an older schema version to the version of this library, in one transaction.
+
+    Raises:
+        LogUnusable: the log already has a table of a newer version, which this library did not make.
+    """
+    connection.execute("BEGIN EXCLUSIVE")
+    while (version := _version(connection)) < SCHEMA_VERSION:  # else another program was faster
+        for statement in _statements(STEPS[version]):
+            try:
+                connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if "already exists" not in str(error):
+                    raise
+                connection.execute("ROLLBACK")
+                raise LogUnusable(
+                    f"{path} has schema version {version}, and cannot be brought to {SCHEMA_VERSION}: {error}, and "
+                    f"this library did not make it; the log was left as it is; rename that table"
+                ) from None
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextmanager
@@ -268,7 +297,7 @@ def _header(path: Path, **options: str) -> tuple[int, int]:
         visit,
         closing(sqlite3.connect(file_uri(path, mode="ro", **options), uri=True)) as connection,
     ):
-        return _application(connection), int(connection.execute("PRAGMA user_version").fetchone()[0])
+        return _application(connection), _version(connection)
 
 
 def _application(connection: sqlite3.Connection) -> int:

@@ -2,13 +2,15 @@
 
 APPLICATION_ID = 0x7472646D
 """``trdm`` in ASCII, in the header of every log: it tells a log from any other SQLite file."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+OLDEST_VERSION = 2
+"""The oldest version that is read as it is, and brought forward when it is opened for writing."""
 
 # The CHECK on trial keeps a stream's name and its trial together. AUTOINCREMENT gives out each rowid, which is the
 # notification id, only once. Without recursive_triggers, REPLACE does not fire the delete triggers; so the insert
 # trigger refuses a row that would replace another. The table of heads has one row for each trial, the newest head: its
 # tree covers the entries of all heads before.
-SCHEMA = """
+_VERSION_2 = """
 CREATE TABLE entries (
     rowid INTEGER PRIMARY KEY AUTOINCREMENT CHECK (rowid > 0),
     trial TEXT NOT NULL CHECK (trial = substr(stream, 1, instr(stream || '/', '/') - 1)),
@@ -76,6 +78,24 @@ CREATE TRIGGER heads_no_delete BEFORE DELETE ON heads
 BEGIN SELECT RAISE(ABORT, 'heads are never removed'); END;
 """
 
+_TO_VERSION_3 = """
+CREATE TABLE cursors (
+    follower TEXT NOT NULL,
+    trial TEXT NOT NULL,
+    position INTEGER NOT NULL CHECK (position >= 0),
+    PRIMARY KEY (follower, trial)
+) STRICT, WITHOUT ROWID;
+"""
+STEPS = {2: _TO_VERSION_3}
+"""By version: the statements that bring a log of it to the next version. No step changes a table that has entries."""
+SCHEMA = _VERSION_2 + _TO_VERSION_3
+
+
+def schema_of(version: int) -> str:
+    """Return the schema of a version from the oldest one on."""
+    return _VERSION_2 + "".join(statements for before, statements in STEPS.items() if before < version)
+
+
 # The only statements that write these tables. shape.py compiles each of them to find the triggers that it fires: a
 # trigger may fire on one column of one statement.
 INSERT_ENTRY = "INSERT INTO entries (trial, position, stream, version, name, state, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -86,10 +106,15 @@ PUT_HEAD = (
     " ON CONFLICT (trial) DO UPDATE SET size = excluded.size, note = excluded.note"
 )
 REPLACE_HEAD = "INSERT OR REPLACE INTO heads (trial, size, note) VALUES (?, ?, ?)"
+PUT_CURSOR = (
+    "INSERT INTO cursors (follower, trial, position) VALUES (?, ?, ?)"
+    " ON CONFLICT (follower, trial) DO UPDATE SET position = excluded.position"
+)
 WRITES = {
     "entries": (INSERT_ENTRY,),
     "commands": (INSERT_COMMAND,),
     "checkpoints": (INSERT_CHECKPOINT,),
     "heads": (PUT_HEAD, REPLACE_HEAD),
+    "cursors": (PUT_CURSOR,),
 }
 """By table: the statements that write it."""

@@ -22,13 +22,14 @@ from trialdomain.storage.errors import EntriesNotKept, StoreFailed
 from trialdomain.storage.heads import BEGUN, BEGUN_REQUEST, HeadSigner, SignedHead, SignedHeads
 from trialdomain.storage.plain_files import refuse_beside
 from trialdomain.storage.recorder import LogSubscription, StoreRecorder
+from trialdomain.storage.rows import counted, name_in
 from trialdomain.storage.sqlite.bounds import refuse_too_much
 from trialdomain.storage.sqlite.connections import MEMORY, Connections
 from trialdomain.storage.sqlite.found import Found, find, refuse_moved
 from trialdomain.storage.sqlite.inserted import Inserted
 from trialdomain.storage.sqlite.reader import NOTES, SQLiteReader
 from trialdomain.storage.sqlite.rows import head_of
-from trialdomain.storage.sqlite.schema import INSERT_CHECKPOINT, INSERT_COMMAND, PUT_HEAD, REPLACE_HEAD
+from trialdomain.storage.sqlite.schema import INSERT_CHECKPOINT, INSERT_COMMAND, PUT_CURSOR, PUT_HEAD, REPLACE_HEAD
 from trialdomain.storage.store import NOTHING_READ, Appended, Command, ReadSet, Sealed
 from trialdomain.values.given.plural import n_entries
 from trialdomain.values.ids import trial_of
@@ -38,6 +39,7 @@ __all__ = ["MEMORY", "SQLiteStore"]
 T = TypeVar("T")
 _PLAIN = Sealed(None, ())
 """The placeholder for the entries of :meth:`SQLiteStore.insert_events`, which have no command."""
+_CURSORS = "SELECT trial, position FROM cursors WHERE follower = ?"
 _NO_COMMAND = ""
 """The id that the query uses where there is no command; no command has it."""
 
@@ -208,6 +210,27 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
                 raise EntriesNotKept(trial=trial, what=f"the checkpoint of {n_entries(size)}")
 
         self._connections.write(work)
+
+    def cursors(self, follower: str) -> dict[str, int]:
+        """Return, by trial, the last position that a follower has dealt with, as the log keeps it.
+
+        Raises:
+            LogCorrupt: a value is not the name of a trial, or not a position.
+        """
+        rows = self._connections.read(lambda connection: connection.execute(_CURSORS, (follower,)).fetchall())
+        return {name_in(trial): counted(position) for trial, position in rows}
+
+    def move_cursor(self, follower: str, trial: str, position: int, *, before: int) -> bool:
+        """Move a follower's cursor of a trial; say whether it was at ``before``, or else leave it where it is."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            found = connection.execute(f"{_CURSORS} AND trial = ?", (follower, trial)).fetchone()
+            if (0 if found is None else found[1]) != before:
+                return False
+            connection.execute(PUT_CURSOR, (follower, trial, position))
+            return True
+
+        return self._connections.write(work)
 
     def begin_signing(self, trial: str) -> str:
         """Sign the current head of a trial's tree, and every head from then on; return the note.

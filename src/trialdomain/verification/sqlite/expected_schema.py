@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from trialdomain.storage.sqlite.schema import SCHEMA
+from trialdomain.storage.sqlite.schema import schema_of
 from trialdomain.verification.defect import Defect, What
 
 _OBJECTS = """
@@ -22,7 +22,7 @@ _COMPARED_OTHERWISE = re.compile(r"COLLATE", re.IGNORECASE)
 
 
 class FoundSchema:
-    """The schema of a file, compared with the schema of a log.
+    """The schema of a file, compared with the schema of a log of its version.
 
     Args:
         connection: a connection to the file.
@@ -30,7 +30,7 @@ class FoundSchema:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         with closing(sqlite3.connect(":memory:")) as ours:
-            ours.executescript(SCHEMA)
+            ours.executescript(schema_of(int(connection.execute("PRAGMA user_version").fetchone()[0])))
             self._expected = _objects(ours)
             self._columns = {name: _columns(ours, name) for kind, name in self._expected if kind == "table"}
         self._found = _objects(connection)
