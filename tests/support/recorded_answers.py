@@ -39,7 +39,7 @@ def imported_at() -> datetime:
     return datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
-def answers(log: Path, questions: Iterable[str] = tuple(QUESTIONS)) -> Iterator[tuple[str, Any]]:
+def answers(log: str | Path, questions: Iterable[str] = tuple(QUESTIONS)) -> Iterator[tuple[str, Any]]:
     """Give each part of each answer about a log, by the name of the question and of the part."""
     for question in questions:
         command, *options = QUESTIONS[question]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import cast
 
+from trialdomain.cli.log_address import log_named
 from trialdomain.errors import InputInvalid
 from trialdomain.events.happened import happened
 from trialdomain.events.participant import ParticipantFact
@@ -16,8 +17,8 @@ from trialdomain.history.moments import day_or_time
 from trialdomain.protocol.endpoints.rules import EndpointRules
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.protocol.presets.endpoints import PRESETS, endpoint_rules
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.values.calendar import site_day
-from trialdomain.values.given.filename import named
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import subject_of, trial_stream
 
@@ -35,7 +36,12 @@ class TrialNotNamed(InputInvalid):
 
 def add_log(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the log and the trial."""
-    parser.add_argument("log", metavar="LOG", type=named, help="a SQLite file, or an exported JSONL file")
+    parser.add_argument(
+        "log",
+        metavar="LOG",
+        type=log_named,
+        help="a SQLite file, an exported JSONL file, or postgresql://USER@HOST/DATABASE",
+    )
     parser.add_argument("--trial", metavar="ID", help="the trial, if the log holds more than one")
 
 
@@ -142,13 +148,13 @@ def rules_asked(arguments: argparse.Namespace, history: History, on: date) -> En
         raise InputInvalid("; ".join(error.faults)) from None
 
 
-def chosen_trial(log: Log, named: str | None, *, path: Path) -> LoggedTrial:
+def chosen_trial(log: Log, named: str | None, *, path: Path | PostgresAddress) -> LoggedTrial:
     """Find the named trial, or the only trial of the log.
 
     Args:
         log: the open log.
         named: the code of the trial; None for the only trial.
-        path: the path of the log, for error messages.
+        path: the path or the address of the log, for error messages.
 
     Raises:
         TrialNotNamed: the log holds several trials, or does not hold the named one.

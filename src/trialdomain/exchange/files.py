@@ -15,6 +15,7 @@ from typing import BinaryIO, TextIO, cast
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.lines import GZIP_HEADER
 from trialdomain.storage.plain_files import open_plain, refuse_beside, refuse_log_as_output
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.values.given.filename import is_no_file, named, unread
 
 STANDARD_OUTPUT = Path("-")
@@ -49,7 +50,7 @@ def read_file(path: Path, *, most: int) -> bytes:
     return found
 
 
-def write_text(path: Path, text: str, *, log: Path | None = None) -> None:
+def write_text(path: Path, text: str, *, log: Path | PostgresAddress | None = None) -> None:
     """Write a text to a new file, as :func:`writing` does.
 
     Raises:
@@ -60,7 +61,7 @@ def write_text(path: Path, text: str, *, log: Path | None = None) -> None:
 
 
 @contextmanager
-def writing_text(path: Path, *, log: Path | None = None) -> Iterator[TextIO]:
+def writing_text(path: Path, *, log: Path | PostgresAddress | None = None) -> Iterator[TextIO]:
     """Open a new text file, as :func:`writing` does, without conversion of line ends."""
     with writing(path, log=log) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
@@ -71,7 +72,7 @@ def writing_text(path: Path, *, log: Path | None = None) -> Iterator[TextIO]:
 
 
 @contextmanager
-def writing(path: Path, *, log: Path | None = None) -> Iterator[BinaryIO]:
+def writing(path: Path, *, log: Path | PostgresAddress | None = None) -> Iterator[BinaryIO]:
     """Create a file atomically: write a temporary file, then link it to its name. A ``.gz`` file is compressed.
 
     Standard output (``-``, ``/dev/stdout``), pipes and devices are written to directly.
@@ -100,7 +101,7 @@ def writing(path: Path, *, log: Path | None = None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _opened(path: Path, log: Path | None) -> Iterator[BinaryIO]:
+def _opened(path: Path, log: Path | PostgresAddress | None) -> Iterator[BinaryIO]:
     descriptor = _descriptor(path)
     if descriptor is not None:
         if log is not None:

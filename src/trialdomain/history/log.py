@@ -1,4 +1,4 @@
-"""Read-only access to logs: a SQLite file, or an exported JSONL file."""
+"""Read-only access to logs: a SQLite file, a PostgreSQL database, or an exported JSONL file."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -19,7 +19,7 @@ from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
 from trialdomain.projections.decisions import versions_recorded
 from trialdomain.storage.mapper import entries_of, entry_of
-from trialdomain.storage.open_store import IN_MEMORY, open_store
+from trialdomain.storage.open_store import IN_MEMORY, open_store, postgres_in, refuse_other_address
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.storage.store import LogReader
@@ -223,12 +223,21 @@ def is_log(path: Path) -> bool:
 
 
 def read_log(path: str | Path) -> Log:
-    """Open a log for reading: a SQLite file, or an exported JSONL file, plain or gzip.
+    """Open a log for reading: a SQLite file, a PostgreSQL database, or an exported JSONL file, plain or gzip.
+
+    Args:
+        path: the file; or ``postgresql://USER@HOST/DATABASE``, where the log is in the first schema of the
+            ``search_path`` that exists.
 
     Raises:
-        LogUnusable: the file is neither, or cannot be read.
+        AddressUnknown: it is the address of another kind of server.
+        LogUnusable: the file is neither, or cannot be read; or the database cannot be reached, or has no log.
         LogCorrupt: an exported file was changed after the export.
     """
+    server = postgres_in(path)
+    if server is not None:
+        return Log(open_store(server, readonly=True))
+    refuse_other_address(path)
     path = named(path, what="the log")
     try:
         info = path.stat()

@@ -6,10 +6,10 @@ import attrs
 
 from trialdomain.commands.coercion import check_callable
 from trialdomain.exchange.jsonl import read_jsonl
-from trialdomain.intake.new_log import new_log
+from trialdomain.intake.new_log import log_target, new_log
 from trialdomain.signing.trees import TrialTree
 from trialdomain.storage.open_store import open_store
-from trialdomain.values.given.filename import as_path, named
+from trialdomain.values.given.filename import named
 from trialdomain.values.progress import Progress, ignore_progress
 
 
@@ -32,16 +32,17 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = ignore_pr
 
     Args:
         file: the export, of one trial or several.
-        log: the SQLite file to make.
-        progress: called with the number of bytes that were read.
+        log: the SQLite file to make; or ``postgresql://USER@HOST/DATABASE``, where the schema must be empty.
+        progress: called with the number of bytes that were read, then with the number of entries that were copied into
+            a database.
 
     Raises:
         LineCorrupt: the file was changed, or reformatted, after the export; the error names the line and which.
-        LogUnusable: the file cannot be read, or the log exists, or cannot be made.
+        LogUnusable: the file cannot be read, or the log exists, or cannot be made; or the database cannot be reached.
     """
     check_callable(progress=progress)
     exported = named(file, what="the export")
-    with new_log(as_path("the log", log)) as path:
+    with new_log(log_target(log), progress=progress) as path:
         store = open_store(path)
         try:
             read_jsonl(exported, store, remember=True, progress=progress)

@@ -17,12 +17,21 @@ from trialdomain.exchange.sdtm.listing import Listing
 from trialdomain.exchange.sdtm.study import EVENT_ID, RowRead, Study
 from trialdomain.exchange.sdtm.terms import Terms
 from trialdomain.intake.batch import Batch, Happened
-from trialdomain.intake.new_log import folder_beside, give_name, refuse_existing
+from trialdomain.intake.new_log import (
+    folder_beside,
+    give_name,
+    log_target,
+    put,
+    refuse_existing,
+    refuse_present,
+    refuse_recorded,
+)
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.open_store import open_store
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.scale import Scale, scale_of
-from trialdomain.values.given.filename import as_path, named
+from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.role import Role
@@ -49,7 +58,8 @@ class Imported:
     """The result of an import."""
 
     trial: str
-    log: Path
+    log: Path | str
+    """The file; or the address of the database, without user and password."""
     entries: int
     """The number of entries in the log: the recorded rows, the registration, and the cohort facts that follow."""
     files: tuple[FileImported, ...]
@@ -92,6 +102,7 @@ def import_sdtm(
     folder: str | Path,
     log: str | Path,
     *,
+    lists: str | Path | None = None,
     protocol: TrialProtocol | None = None,
     zone: str | None = None,
     grading: Scale | str | None = None,
@@ -107,8 +118,10 @@ def import_sdtm(
 
     Args:
         folder: the folder with dm and any of ds, ex, ae, lb and vs, each as CSV, Dataset-JSON or XPT.
-        log: the file to make. Rows that were not recorded are listed beside it, in ``LOG.unrecorded.csv``. Values that
-            were left out, converted or assumed, and contradictions, are listed in ``LOG.remarks.csv``.
+        log: the file to make; or ``postgresql://USER@HOST/DATABASE``, where the schema must be empty. Rows that were
+            not recorded are listed beside the file, in ``LOG.unrecorded.csv``. Values that were left out, converted or
+            assumed, and contradictions, are listed in ``LOG.remarks.csv``.
+        lists: for a log in a database, which needs it: the beginning of the names of these two lists.
         protocol: the protocol; by default one is derived from the arms, without criteria, DLT rule and design.
         zone: the IANA zone of the site, where the protocol does not name it; without one, times count as written.
         grading: the scale of the toxicity grades (AETOXGR), such as "CTCAE 4.03", where no protocol names it. SDTM
@@ -129,9 +142,11 @@ def import_sdtm(
         ProtocolUnfit: the protocol does not fit the study, or grades by another scale.
         ScaleUnknown: the grading is almost a known scale, or names none.
         NotPermitted: the user may not import a trial.
-        LogUnusable: the log exists, or cannot be made.
+        LogUnusable: the log or a list exists, or cannot be made; or the database cannot be reached.
+        InputInvalid: the log is in a database, and ``lists`` is missing; or it is a file, and ``lists`` is given.
     """
-    target, source = as_path("the log", log), named(folder, what="the study")
+    target, source = log_target(log), named(folder, what="the study")
+    beginning = _beginning_of_lists(target, lists)
     check_callable(clock=clock, progress=progress)
     if permit is not None:
         check_callable(permit=permit)
@@ -142,10 +157,14 @@ def import_sdtm(
     event_id, strict = expect("an import's event_id", event_id, str), expect("an import's strict", strict, bool)
     meant = None if terms is None else _meant(terms)
     scale = None if grading is None else scale_of(grading)
-    lists = [target.parent / f"{target.name}.{name}.csv" for name in ("unrecorded", "remarks")]
-    refuse_existing(target, beside=lists)
+    paths = [beginning.parent / f"{beginning.name}.{name}.csv" for name in ("unrecorded", "remarks")]
+    if isinstance(target, Path):
+        refuse_existing(target, beside=paths)
+    else:
+        refuse_present(paths)
+        refuse_recorded(target)
     with ExitStack() as stack:
-        beside = stack.enter_context(folder_beside(target))
+        beside = stack.enter_context(folder_beside(beginning))
         study = stack.enter_context(Study(source, terms=meant, event_id=event_id, strict=strict, progress=progress))
         made = beside / "log"
         with (
@@ -165,17 +184,41 @@ def import_sdtm(
             imported = importer.run(unrecorded, remarked, progress)
         given: list[Path] = []
         try:
-            for listing, path in zip((unrecorded, remarked), lists, strict=True):
+            for listing, path in zip((unrecorded, remarked), paths, strict=True):
                 if listing.rows:
                     give_name(listing.path, path)
                     given.append(path)
-            give_name(made, target)
+            put(made, target, progress=progress)
         except BaseException:
             for path in given:
                 path.unlink(missing_ok=True)
             raise
-    of_rows, of_remarks = ((path if path in given else None) for path in lists)
-    return attrs.evolve(imported, log=target, unrecorded=of_rows, remarked=of_remarks)
+    of_rows, of_remarks = ((path if path in given else None) for path in paths)
+    return attrs.evolve(
+        imported, log=target if isinstance(target, Path) else str(target), unrecorded=of_rows, remarked=of_remarks
+    )
+
+
+def _beginning_of_lists(target: Path | PostgresAddress, lists: str | Path | None) -> Path:
+    """Return the beginning of the names of the lists: the log itself, where that is a file.
+
+    Raises:
+        InputInvalid: the log is in a database, and the lists have no place; or they have two.
+        NameUnusable: no file can have such a name.
+    """
+    if isinstance(target, Path):
+        if lists is not None:
+            raise InputInvalid(f"lists is for a log in a database, and {target} is a file: leave it out")
+        return target
+    if lists is None:
+        raise InputInvalid(
+            f"{target} is a database, and rows that cannot be recorded are listed in files: give the beginning of "
+            f"their names as lists"
+        )
+    beginning = named(lists, what="the beginning of the names of the lists")
+    if not beginning.name:
+        raise InputInvalid(f"{str(beginning)!r} cannot be the beginning of a file name: give another as lists")
+    return beginning
 
 
 def _meant(terms: Terms | str) -> Terms:

@@ -16,6 +16,7 @@ from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.simulate.course import USUAL, Chances
 from trialdomain.simulate.site import FIRST_DAY, SPONSOR, SimulatedClock, SimulationEndless, Site, simulated_protocol
 from trialdomain.storage.open_store import open_store
+from trialdomain.storage.postgres.address import PostgresAddress
 
 MOST_PARTICIPANTS = 36
 """3+3 with three levels never needs more than 18 evaluable participants; the rest are replacements."""
@@ -78,7 +79,7 @@ class Written:
 
 
 def simulate(
-    target: Path,
+    target: Path | PostgresAddress,
     *,
     seed: int,
     trials: int = 1,
@@ -87,10 +88,10 @@ def simulate(
     protocol_of: Callable[[str], TrialProtocol] = simulated_protocol,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Written]:
-    """Write simulated trials into a new log file, which is created atomically.
+    """Write simulated trials into a new log, which is created atomically.
 
     Args:
-        target: the file to create.
+        target: the file to create, or the address of a database with an empty schema.
         seed: the seed of the first trial; each further trial has the next number.
         trials: the number of trials.
         participants: the maximum number of enrolled participants of each trial; in bulk, the exact number.

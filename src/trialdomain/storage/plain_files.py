@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from trialdomain.errors import InputInvalid, LogUnusable
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.sqlite.file import is_database
 
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -74,12 +75,16 @@ def refuse_beside(path: Path) -> None:
         raise NameTaken(path=path)
 
 
-def refuse_log_as_output(descriptor: int, log: Path) -> None:
+def refuse_log_as_output(descriptor: int, log: Path | PostgresAddress) -> None:
     """Refuse to write output into a log: standard output may be the log, as after ``>> trial.db``.
+
+    A log in a database is no file, and output never goes into it.
 
     Raises:
         NameTaken: the descriptor is the log, or a file that SQLite keeps beside it.
     """
+    if not isinstance(log, Path):
+        return
     try:
         opened = os.fstat(descriptor)
     except OSError:

@@ -63,6 +63,15 @@ class Command:
 
 
 @attrs.frozen
+class CommandRow:
+    """A recorded command, with its first and last position; both are None where it recorded nothing."""
+
+    command: Command
+    first: int | None
+    last: int | None
+
+
+@attrs.frozen
 class Sealed:
     """The encoded entries of one command."""
 

@@ -14,6 +14,7 @@ from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
 from trialdomain.history import History
 from trialdomain.reports.escalation.decisions import decisions_report
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.values.given.filename import named
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.progress import counted
@@ -83,10 +84,10 @@ def _altered(verified: Verified) -> str:
     return f"{wrong} with the log itself, so these results may be wrong: use 'trialdomain verify' to see what"
 
 
-def _verified(log: Path) -> Verified:
+def _verified(log: Path | PostgresAddress) -> Verified:
     """Verify the log without keys, because the results of an altered log cannot be trusted."""
     with progress_bar() as progress:
-        return verify(log, progress=progress)
+        return verify(log if isinstance(log, Path) else log.conninfo, progress=progress)
 
 
 def _chosen(checks: Sequence[type[Check]], only: Sequence[str]) -> list[type[Check]]:

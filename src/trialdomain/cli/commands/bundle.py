@@ -22,6 +22,7 @@ from trialdomain.projections.people import People
 from trialdomain.signing.keys import VerifierKey, read_keys, read_signing_key
 from trialdomain.signing.signer import HeadKey, TreeSigner
 from trialdomain.signing.trees import TrialTree
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.tree.note import MOST_BYTES, Note, parse_note
 from trialdomain.values.given.filename import named
@@ -95,16 +96,18 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.checkpoint is not None and arguments.trusted is None:
         raise InputInvalid("--checkpoint needs --trusted: name a file with the public key that signed it")
     with progress_bar() as progress:
-        if is_database(arguments.log) and os.access(arguments.log, os.W_OK):
-            manifest = _recorded(arguments, progress)
-        else:
-            manifest = _unrecorded(arguments, progress)
+        manifest = _recorded(arguments, progress) if _records(arguments.log) else _unrecorded(arguments, progress)
     print_report(bundle_report(arguments.place, manifest), as_json=arguments.json)
     if not arguments.json:
         signed = "" if arguments.key or arguments.checkpoint else "; its tree is not signed: name a key with --key"
         recorded = "" if manifest.recorded is None else f", recorded at position {manifest.recorded}"
         print_lines([f"The bundle is in {arguments.place}{recorded}{signed}"])
     return 0
+
+
+def _records(log: Path | PostgresAddress) -> bool:
+    """Say whether an export can be recorded in the log."""
+    return isinstance(log, PostgresAddress) or (is_database(log) and os.access(log, os.W_OK))
 
 
 def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:

@@ -4,12 +4,14 @@ import argparse
 
 from trialdomain.cli.output import print_report, progress_bar
 from trialdomain.cli.parser import Parser
-from trialdomain.cli.places import new_log
+from trialdomain.cli.places import NEW_LOG, new_log, several_files
+from trialdomain.errors import InputInvalid
 from trialdomain.exchange.sdtm.study import EVENT_ID
 from trialdomain.exchange.sdtm.terms import read_terms
 from trialdomain.exchange.toml import read_protocol
 from trialdomain.intake.report import import_report
 from trialdomain.intake.sdtm import import_sdtm
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.values.given.filename import named
 
 _FINDINGS = 1
@@ -24,11 +26,18 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
         "(.csv), Dataset-JSON 1.1 (.json, .ndjson) or SAS transport file version 5 (.xpt). Rows that "
         "cannot be recorded as a fact are listed in LOG.unrecorded.csv with the reason, and the exit "
         "status is 1. Values that were left out, converted or assumed, and contradictions, are listed in "
-        "LOG.remarks.csv. If the study as a whole cannot be read (no dm, no USUBJID, two studies, bytes "
-        "that are not text), no log is made, and the exit status is 2.",
+        "LOG.remarks.csv; for a log in PostgreSQL, in PREFIX.unrecorded.csv and PREFIX.remarks.csv. If the "
+        "study as a whole cannot be read (no dm, no USUBJID, two studies, bytes that are not text), no log is "
+        "made, and the exit status is 2.",
     )
     parser.add_argument("folder", metavar="DIR", type=named, help="the folder with dm.csv, ds.csv, ... or dm.xpt, ...")
-    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to create; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help=NEW_LOG)
+    parser.add_argument(
+        "--lists",
+        metavar="PREFIX",
+        type=several_files,
+        help="for a log in PostgreSQL, which needs it: the beginning of the names of the lists",
+    )
     parser.add_argument(
         "--protocol",
         metavar="FILE",
@@ -66,11 +75,19 @@ def add_import_sdtm(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if isinstance(arguments.log, PostgresAddress) and arguments.lists is None:
+        raise InputInvalid(
+            "rows that cannot be recorded are listed in files, and a log in PostgreSQL has none beside it: name the "
+            "beginning of their names with --lists"
+        )
+    if not isinstance(arguments.log, PostgresAddress) and arguments.lists is not None:
+        raise InputInvalid("--lists is for a log in PostgreSQL; those of a file are beside it: leave --lists out")
     protocol = None if arguments.protocol is None else read_protocol(arguments.protocol)
     with progress_bar() as progress:
         imported = import_sdtm(
             arguments.folder,
             arguments.log,
+            lists=arguments.lists,
             protocol=protocol,
             zone=arguments.zone,
             grading=arguments.grading,

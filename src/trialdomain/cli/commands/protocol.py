@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from trialdomain.cli.asking import add_moment, asked, day_lines
+from trialdomain.cli.log_address import log_named
 from trialdomain.cli.output import print_report
 from trialdomain.cli.parser import Parser
 from trialdomain.errors import InputInvalid
@@ -12,6 +13,7 @@ from trialdomain.history import is_log
 from trialdomain.protocol.faults import ProtocolInvalid
 from trialdomain.reports.protocol.check import protocol_check_report
 from trialdomain.reports.protocol.show import protocol_show_report
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.values.given.filename import named
 
 
@@ -37,7 +39,7 @@ def add_protocol(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Say in words how a protocol doses, who is evaluable, what a DLT is, how it escalates, when it "
         "stops, what is derived, and where it is silent.",
     )
-    show.add_argument("file", metavar="FILE", type=named, help="the protocol, in TOML, or a log")
+    show.add_argument("file", metavar="FILE", type=log_named, help="the protocol, in TOML, or a log")
     show.add_argument("--trial", metavar="ID", help="the trial, if a log holds more than one")
     add_moment(show)
     show.add_argument("--json", action="store_true", help="answer in JSON")
@@ -45,8 +47,8 @@ def add_protocol(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    file: Path = arguments.file
-    if is_log(file):
+    file: Path | PostgresAddress = arguments.file
+    if isinstance(file, PostgresAddress) or is_log(file):
         arguments.log = file
         with asked(arguments) as (history, on):
             report, remarks = protocol_show_report(history.protocol(on=on)), list(day_lines(history, arguments))

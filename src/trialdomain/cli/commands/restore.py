@@ -5,7 +5,7 @@ import json
 
 from trialdomain.cli.output import print_lines, progress_bar
 from trialdomain.cli.parser import Parser
-from trialdomain.cli.places import new_log
+from trialdomain.cli.places import NEW_LOG, new_log
 from trialdomain.intake.restore import restore
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.values.given.filename import named
@@ -20,7 +20,7 @@ def add_restore(commands: "argparse._SubParsersAction[Parser]") -> None:
         description="Restore an exported JSONL file, plain or gzip, into a new log: the same entries, the same root.",
     )
     parser.add_argument("file", metavar="FILE", type=named, help="the exported file")
-    parser.add_argument("log", metavar="LOG", type=new_log, help="the SQLite file to create; it must not exist")
+    parser.add_argument("log", metavar="LOG", type=new_log, help=NEW_LOG)
     parser.add_argument("--json", action="store_true", help="answer in JSON")
     parser.set_defaults(run=_run)
 

@@ -23,6 +23,7 @@ from trialdomain.signing.proofs import check_inclusion
 from trialdomain.signing.signer import TreeSigner
 from trialdomain.signing.trees import TrialTree
 from trialdomain.storage.open_store import open_store
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.tree.checkpoint import as_base64, parse_checkpoint, parse_request
 from trialdomain.tree.note import MOST_BYTES, parse_note
@@ -195,7 +196,7 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial
         note = TrialTree(log.reader, trial).signed_by(TreeSigner(key, remembered(arguments)))
-    if is_database(arguments.log):
+    if _keeps_notes(arguments.log):
         recorder = open_store(arguments.log)
         try:
             TrialTree(recorder, trial).keep(note, [key.verifier])
@@ -205,11 +206,16 @@ def _checkpoint(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _keeps_notes(log: Path | PostgresAddress) -> bool:
+    """Say whether a log can store notes; an export cannot."""
+    return isinstance(log, PostgresAddress) or is_database(log)
+
+
 def _keep(arguments: argparse.Namespace) -> int:
     if arguments.trusted is None:
         raise InputInvalid("--keep needs --trusted: name a file with the public key that signed the note")
-    if not is_database(arguments.log):
-        raise InputInvalid(f"{arguments.log} is not a SQLite file and cannot store notes: store the note beside it")
+    if not _keeps_notes(arguments.log):
+        raise InputInvalid(f"{arguments.log} is an export and cannot store notes: store the note beside it")
     note, keys = parse_note(read_file(arguments.keep, most=MOST_BYTES)), read_keys(arguments.trusted)
     with read_log(arguments.log) as log:
         trial = chosen_trial(log, arguments.trial, path=arguments.log).trial

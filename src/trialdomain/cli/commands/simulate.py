@@ -9,7 +9,7 @@ import attrs
 
 from trialdomain.cli.output import print_lines, print_table, progress_bar
 from trialdomain.cli.parser import Parser, whole_number
-from trialdomain.cli.places import new_log
+from trialdomain.cli.places import NEW_LOG, new_log
 from trialdomain.errors import InputInvalid
 from trialdomain.exchange.toml import DesignFile, read_design
 from trialdomain.protocol.dose_level import DoseLevel
@@ -33,7 +33,7 @@ def add_simulate(commands: "argparse._SubParsersAction[Parser]") -> None:
         "public API. With --bulk, trials have no escalation design and any number of participants, and are written "
         "much faster.",
     )
-    parser.add_argument("out", metavar="OUT", type=new_log, help="the SQLite file to create; it must not exist")
+    parser.add_argument("out", metavar="OUT", type=new_log, help=NEW_LOG)
     parser.add_argument(
         "--seed",
         metavar="N",

@@ -17,6 +17,7 @@ from trialdomain.storage.postgres.failures import first_line, is_lost, translate
 from trialdomain.storage.postgres.schema import LOCK_SPACE
 from trialdomain.storage.postgres.server import Checked, connect
 
+getLogger("psycopg.pool").addHandler(NullHandler())  # the errors of this store say it; standard error is the caller's
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[Any]
 _PATIENCE_SECONDS = 15.0
@@ -39,9 +40,10 @@ class Connections:
     Args:
         address: the address of the log.
         readonly: never write to the log.
+        make: whether to make the tables of a new log at once; else :meth:`alone` makes them, in its transaction.
     """
 
-    def __init__(self, address: PostgresAddress, *, readonly: bool) -> None:
+    def __init__(self, address: PostgresAddress, *, readonly: bool, make: bool = True) -> None:
         self.place, self.readonly = address.shown, readonly
         self._process = os.getpid()
         self._closed = False
@@ -50,7 +52,9 @@ class Connections:
         self._written: set[int] = set()
         """The threads whose open transaction has recorded something."""
         with connect(address.conninfo, self.place) as first:
-            checked = Checked(first, self.place, readonly=readonly)
+            checked = Checked(first, self.place, readonly=readonly, make=make)
+        self._unmade = None if make or checked.has_log else checked
+        """The checked schema, where the log has yet to be made."""
         self.quoted = checked.quoted
         """The name of the log's schema, as the server writes it in SQL."""
         self._clock = float(checked.server_clock), monotonic()
@@ -241,7 +245,14 @@ class Connections:
     def _begin(self, connection: Connection) -> None:
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
+        if self._unmade is not None:
+            self._unmade.make(connection)  # again in every transaction: the one before may have been rolled back
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s::regclass::oid::int)", (LOCK_SPACE, self.entries))
+
+    @property
+    def unmade(self) -> bool:
+        """Whether the log has yet to be made: nothing can be read then, but in the transaction that makes it."""
+        return self._unmade is not None and not self.in_transaction
 
     @property
     def entries(self) -> str:
@@ -306,6 +317,14 @@ class Connections:
         self._check_open()
         if self.readonly:
             raise LogUnusable(f"{self.place} was opened read-only: open it for writing")
+
+
+def _roll_back(connection: Connection) -> None:
+    """End an interrupted transaction; close a connection that does not answer, and the server ends it."""
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()
 
 
 def _server_clock(connection: Connection) -> float:

@@ -160,6 +160,17 @@ class PostgresReader:
             found.append((size, note))
         return found
 
+    def is_empty(self) -> bool:
+        """Say whether the log has no entry and no command, or is yet to be made."""
+        if self._connections.unmade:
+            return True
+        found = self._all("SELECT EXISTS (SELECT FROM @.entries) OR EXISTS (SELECT FROM @.commands)")
+        return not found[0][0]
+
+    def prepare_reading(self) -> None:
+        """Have the server count the rows: without that, it reads many new ones without their index."""
+        self._connections.read(lambda connection: connection.execute(self.written("ANALYZE @.entries")))
+
     def kept_head(self, trial: str) -> KeptHead | None:
         """Return the row of a trial's signed head, unchecked; None when there is none."""
         found = self._all("SELECT size, note FROM @.heads WHERE trial = %s AND note IS NOT NULL", trial)

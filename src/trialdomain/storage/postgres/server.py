@@ -7,8 +7,9 @@ from typing import Any
 import psycopg
 
 from trialdomain.errors import LogUnusable
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.postgres.failures import first_line, translated
-from trialdomain.storage.postgres.schema import OLDEST_SERVER, SCHEMA_VERSION, TABLES, schema_in
+from trialdomain.storage.postgres.schema import LOCK_SPACE, OLDEST_SERVER, SCHEMA_VERSION, TABLES, schema_in
 from trialdomain.storage.postgres.shape import refuse_changed
 
 OPTIONS: Mapping[str, object] = {
@@ -23,10 +24,12 @@ _STARTING = "the database system is "
 _STARTING_SECONDS, _PAUSE_SECONDS = 10.0, 0.1
 _UNUSABLE = frozenset("'\"%@")
 """Characters that the name of the schema of a log must not have, since it is written into functions."""
-_MAKING = 0x7472646D
-"""The advisory lock under which a log is made, so that two programs do not make it at once."""
+_MAKING = LOCK_SPACE + 1
+"""The first key of the advisory lock under which a log is made, so that two programs do not make it at once. The second
+key is the number of its schema."""
 _SETTINGS = """
-SELECT current_schema(), quote_ident(current_schema()), extract(epoch FROM clock_timestamp())::float8,
+SELECT current_schema(), quote_ident(current_schema()), has_schema_privilege(current_schema(), 'CREATE'),
+    extract(epoch FROM clock_timestamp())::float8,
     current_setting('server_version_num')::int, current_setting('server_encoding'),
     current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
     current_setting('default_transaction_isolation'), pg_is_in_recovery(), current_setting('transaction_read_only')
@@ -44,11 +47,17 @@ def connect(conninfo: str, place: str) -> psycopg.Connection[Any]:
     Raises:
         LogUnusable: the address is malformed, or the server does not answer, or refuses the user.
     """
+    if not PostgresAddress(conninfo).is_clear:
+        raise LogUnusable(
+            f"{place} is not an address that can be read: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and in "
+            f"a user or a password @ as %40, / as %2F, ? as %3F, : as %3A and % as %25"
+        )
     try:
         given = psycopg.conninfo.conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError as error:
+        why = first_line(error).partition('"')[0].strip(" :")  # what is quoted there may be a part of a password
         raise LogUnusable(
-            f"{place} is not an address that PostgreSQL's client understands: {_without(first_line(error), conninfo)}; "
+            f"{place} is not an address that PostgreSQL's client understands: {why}; "
             f"write postgresql://USER@HOST/DATABASE"
         ) from None
     options = {name: value for name, value in OPTIONS.items() if name not in given}
@@ -71,11 +80,6 @@ def _why(error: psycopg.Error) -> str:
     return (reasons or lines or [type(error).__name__])[0]
 
 
-def _without(told: str, conninfo: str) -> str:
-    """Keep the address, which may have a password, out of an error."""
-    return told.split('"', maxsplit=1)[0].strip(" :") if any(part in told for part in conninfo.split("@")[:1]) else told
-
-
 class Checked:
     """A server that was checked, and the schema of the log in it.
 
@@ -83,16 +87,18 @@ class Checked:
         connection: a connection in autocommit mode.
         place: the name of the log in an error.
         readonly: whether the log is only read, so that it must exist.
+        make: whether to make a new log where the schema is empty.
 
     Raises:
         LogUnusable: the server is not safe for a log; or the schema is not a log, and nothing was made.
         TablesChanged: a table, a function or a trigger of the log is not as it was made.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], place: str, *, readonly: bool) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], place: str, *, readonly: bool, make: bool = True) -> None:
+        self._place = place
         try:
             found: list[Any] = connection.execute(_SETTINGS).fetchall()
-            schema, quoted, self.server_clock, *settings = found[0]
+            schema, quoted, creates, self.server_clock, *settings = found[0]
             if schema is None:
                 raise LogUnusable(
                     f"{place}: no schema of the session's search_path exists: create it, or correct the search_path"
@@ -103,21 +109,30 @@ class Checked:
                     f"{place}: the schema {self.schema!r} has a quote, % or @ in its name: choose another"
                 )
             _check_settings(place, *settings, readonly=readonly)
-            if not self._has_log(connection, place):
+            self.has_log = self._has_log(connection)
+            """Whether the schema was a log when it was checked; else it was empty."""
+            if not self.has_log:
                 if readonly:
                     raise LogUnusable(f"{place}: there is no log in the schema {schema}: check the address")
-                self._make(connection, place)
-            if not readonly:
+                if not creates:
+                    raise LogUnusable(
+                        f"{place}: the role may not make a log in the schema {schema}: ask its owner for CREATE on it, "
+                        f"or name another schema"
+                    )
+                if make:
+                    self.make(connection)
+            if not readonly and (make or self.has_log):
                 refuse_changed(connection, self.schema, place)
         except psycopg.Error as error:
             raise translated(error, place) from error
 
-    def _has_log(self, connection: psycopg.Connection[Any], place: str) -> bool:
+    def _has_log(self, connection: psycopg.Connection[Any]) -> bool:
         """Say whether the schema is a log of this version; False where it is empty.
 
         Raises:
             LogUnusable: it is another application's, or a log of another version.
         """
+        place = self._place
         relations = dict(connection.execute(_RELATIONS, (self.schema,)))
         if not relations:
             return False
@@ -141,11 +156,14 @@ class Checked:
             )
         return True
 
-    def _make(self, connection: psycopg.Connection[Any], place: str) -> None:
-        """Make the tables of a new log, all or none."""
+    def make(self, connection: psycopg.Connection[Any]) -> None:
+        """Make the tables of a new log, all or none; in an open transaction, they are there when it is committed."""
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
-            if not self._has_log(connection, place):  # no other program was faster
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(%s, oid::int) FROM pg_catalog.pg_namespace WHERE nspname = %s",
+                (_MAKING, self.schema),
+            )
+            if not self._has_log(connection):  # no other program was faster
                 connection.execute(schema_in(self.quoted).encode())
 
 

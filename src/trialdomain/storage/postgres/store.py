@@ -72,14 +72,22 @@ class PostgresStore(PostgresReader, StoreRecorder):
         address: the address of the database; the log is in the first schema of its ``search_path`` that exists.
         readonly: open an existing log, and never write to it.
         signer: signs the head of a trial's tree in the transaction of every append.
+        make: whether to make the tables of a new log at once; otherwise :meth:`alone` makes them, in its transaction.
 
     Raises:
         LogUnusable: the server cannot be reached or is not safe for a log, or the schema is not a log.
         TablesChanged: a table, a function or a trigger of the log is not as it was made.
     """
 
-    def __init__(self, address: PostgresAddress, *, readonly: bool = False, signer: HeadSigner | None = None) -> None:
-        super().__init__(Connections(address, readonly=readonly))
+    def __init__(
+        self,
+        address: PostgresAddress,
+        *,
+        readonly: bool = False,
+        signer: HeadSigner | None = None,
+        make: bool = True,
+    ) -> None:
+        super().__init__(Connections(address, readonly=readonly, make=make))
         self._heads = SignedHeads(signer)
         self._signs = signer is not None
         self._listeners: set[Event] = set()

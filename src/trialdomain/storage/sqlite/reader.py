@@ -10,7 +10,8 @@ from trialdomain.storage.rows import counted, entry_in, is_number, name_in
 from trialdomain.storage.sqlite.bounds import page, whole
 from trialdomain.storage.sqlite.connections import Connections
 from trialdomain.storage.sqlite.rows import head_of, version_of
-from trialdomain.storage.store import PlacedNotification, Row, StoredEntry
+from trialdomain.storage.store import Command, CommandRow, PlacedNotification, Row, StoredEntry
+from trialdomain.values.given.text import short
 
 _PAGE = 2_000
 _FEW = 20
@@ -23,6 +24,16 @@ _HEADS = (
     " SELECT trial, (SELECT max(position) FROM entries WHERE entries.trial = named.trial)"
     " FROM named WHERE trial IS NOT NULL"
 )
+_COMMANDS = (
+    "SELECT command, request, first, last FROM commands WHERE trial = ? AND command != ?"
+    " AND (first, command) > (?, ?) ORDER BY first, command LIMIT ?"
+)
+_WITHOUT_ENTRIES = (
+    "SELECT command, request, first, last FROM commands WHERE trial = ? AND command != ? AND command > ?"
+    " AND first IS NULL ORDER BY command LIMIT ?"
+)
+_COMMANDS_AT_ONCE = 20_000
+"""The number of commands in a page: no index has their positions, so that each page is a search of all."""
 _BEGUN = "SELECT 1 FROM commands WHERE trial = ? AND command = ?"
 
 
@@ -138,6 +149,30 @@ class SQLiteReader:
                 raise LogCorrupt(f"a stored checkpoint of trial {trial} has no size, or no text: verify the log")
         return rows
 
+    def commands(self, trial: str) -> Iterator[CommandRow]:
+        """Yield the commands of a trial by position, then those that recorded nothing.
+
+        The command that began the signing of heads is left out.
+
+        Raises:
+            LogCorrupt: a row has a value that no command has.
+        """
+        after: tuple[int, str] = (0, "")
+        while rows := self._page(_COMMANDS, [trial, BEGUN, *after, _COMMANDS_AT_ONCE]):
+            yield from (_command_in(trial, row) for row in rows)
+            after = rows[-1][2], rows[-1][0]
+        last = ""
+        while rows := self._page(_WITHOUT_ENTRIES, [trial, BEGUN, last, _COMMANDS_AT_ONCE]):
+            yield from (_command_in(trial, row) for row in rows)
+            last = rows[-1][0]
+
+    def is_empty(self) -> bool:
+        """Say whether the log has no entry and no command."""
+        return self._first("SELECT 1 FROM entries UNION ALL SELECT 1 FROM commands LIMIT 1") is None
+
+    def prepare_reading(self) -> None:
+        """Do nothing: SQLite reads by its indexes, however many rows there are."""
+
     def kept_head(self, trial: str) -> KeptHead | None:
         """Return the row of a trial's signed head, unchecked; None when there is none."""
         found = self._first("SELECT size, note FROM heads WHERE trial = ?", trial)
@@ -215,3 +250,20 @@ class SQLiteReader:
     def _whole(self, query: str, values: Sequence[object], budget: Budget) -> list[FoundRow]:
         """Read all rows, within a budget of memory."""
         return self._connections.read(lambda connection: whole(connection, query, values, budget))
+
+
+def _command_in(trial: str, row: FoundRow) -> CommandRow:
+    """Convert a row into a command.
+
+    Raises:
+        LogCorrupt: a value has a type or a size that its column cannot have.
+    """
+    name, request, first, last = row
+    places = (first, last)
+    if not (isinstance(name, str) and isinstance(request, bytes)) or not (
+        places == (None, None) or all(map(is_number, places))
+    ):
+        raise LogCorrupt(
+            f"the row of command {short(name, 70)} of trial {trial} has a value that no command has: verify the log"
+        )
+    return CommandRow(Command(id=name, request=request), first, last)
