@@ -17,7 +17,6 @@ from trialdomain.storage.postgres.failures import first_line, is_lost, translate
 from trialdomain.storage.postgres.schema import LOCK_SPACE
 from trialdomain.storage.postgres.server import Checked, connect
 
-getLogger("psycopg.pool").addHandler(NullHandler())  # the errors of this store say it; standard error is the caller's
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[Any]
 _PATIENCE_SECONDS = 15.0
@@ -317,14 +316,6 @@ class Connections:
         self._check_open()
         if self.readonly:
             raise LogUnusable(f"{self.place} was opened read-only: open it for writing")
-
-
-def _roll_back(connection: Connection) -> None:
-    """End an interrupted transaction; close a connection that does not answer, and the server ends it."""
-    try:
-        connection.rollback()
-    except psycopg.Error:
-        connection.close()
 
 
 def _server_clock(connection: Connection) -> float:
