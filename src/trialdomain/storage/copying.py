@@ -134,7 +134,7 @@ class _Copying:
         if rest := list(commands.rest()):
             self._target.append(trial, rest, within=True)
         for size, note in self._source.notes(trial):
-            self._target.keep_note(trial, size, note)
+            self._target.keep_note(trial, size, note, within=True)
         return frontier.size, frontier.root()
 
     def _batches(self, trial: str, frontier: Frontier) -> Iterator[Sequence[StoredEntry]]:

@@ -225,8 +225,15 @@ class Store(LogReader, Protocol):
         """Return the result of a command that was recorded before; None when it was not."""
         ...
 
-    def keep_note(self, trial: str, size: int, note: str) -> None:
-        """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
+    def keep_note(self, trial: str, size: int, note: str, *, within: bool = False) -> None:
+        """Store a checkpoint beside the entries; a verifier has its own copy elsewhere.
+
+        Args:
+            trial: the trial of the checkpoint.
+            size: the number of entries under it.
+            note: its text.
+            within: whether it belongs to the work for which :meth:`alone` was called.
+        """
         ...
 
     def cursors(self, follower: str) -> dict[str, int]:

@@ -300,9 +300,14 @@ class PostgresStore(PostgresReader, StoreRecorder):
         request, first, last, head = rows[0]
         return first_result(trial, command, (request, first, last), head=head or 0)
 
-    def keep_note(self, trial: str, size: int, note: str) -> None:
+    def keep_note(self, trial: str, size: int, note: str, *, within: bool = False) -> None:
         """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
         self._connections.check_writable()
+        own = self._connections.own
+        if own is not None and not within:
+            with self._connections.interrupted(own):
+                self.keep_note(trial, size, note)
+            return
         query = self.written("SELECT @.keep_checkpoint(%s, %s, %s)")
         self._connections.repeatable(lambda connection: connection.execute(query, (trial, size, note)), trial=trial)
 

@@ -201,7 +201,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         """Return the result of a command that was recorded before; None when it was not."""
         return self._connections.read(lambda connection: find(connection, trial, command.id).done(trial, command))
 
-    def keep_note(self, trial: str, size: int, note: str) -> None:
+    def keep_note(self, trial: str, size: int, note: str, *, within: bool = False) -> None:
         """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
 
         def work(connection: sqlite3.Connection) -> None:
@@ -209,7 +209,7 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
             if (size, note) not in connection.execute(NOTES, (trial,)):
                 raise EntriesNotKept(trial=trial, what=f"the checkpoint of {n_entries(size)}")
 
-        self._connections.write(work)
+        self._connections.write(work, within=within)
 
     def cursors(self, follower: str) -> dict[str, int]:
         """Return, by trial, the last position that a follower has dealt with, as the log keeps it.
