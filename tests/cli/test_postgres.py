@@ -1,5 +1,8 @@
 """Every command takes the address of a log in PostgreSQL where it takes a file, and says the same of both."""
 
+import json
+import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -8,12 +11,15 @@ import pytest
 from made_once import SimulatedLog
 from options_page import commands, options
 from postgres_server import Server
+from sdtm_files import changed, event, study, write
 
-from trialdomain import SigningKey, write_keys
+from trialdomain import InputInvalid, SigningKey, TrialTree, import_sdtm, read_log, write_keys
 from trialdomain.__main__ import main
 from trialdomain.cli.log_address import log_named
 from trialdomain.cli.places import new_log
+from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.postgres.address import postgres_address
+from trialdomain.storage.store import LogReader
 
 READS: Mapping[str, Sequence[str]] = {
     "replay": ["LOG", "LOG --json", "LOG --known-at 300 --json"],
@@ -37,6 +43,8 @@ MAKES = {"restore", "import-sdtm", "simulate"}
 """The commands that make a new log."""
 WAITING = {"verify", "audit"}
 """The commands that verify a log."""
+TIME = re.compile(r"(?<=exported )\S+")
+"""The time of an export, in the words of a bundle."""
 
 
 def test_no_command_that_takes_a_log_is_left_out_here() -> None:
@@ -54,6 +62,7 @@ class Both:
     file: str
     address: str
     folder: Path
+    server: Server
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +76,33 @@ def both(simulated: Callable[[int], SimulatedLog], server: Server, tmp_path_fact
     key = SigningKey.generate("signer")
     write_keys(key, folder / "signer.key", folder / "signer.pub")
     assert main(["checkpoint", str(exported), "--key", str(folder / "signer.key"), "--out", str(folder / "note")]) == 0
-    return Both(str(file), address, folder)
+    return Both(str(file), address, folder, server)
+
+
+def fresh_file(both: Both, folder: Path) -> str:
+    """Copy the log into a file that a command may write to."""
+    return str(shutil.copy(both.file, folder / "fresh.db"))
+
+
+def fresh(both: Both) -> str:
+    """Copy the log into a schema that a command may write to."""
+    address = both.server.new_log()
+    assert main(["restore", str(both.folder / "all.jsonl"), address]) == 0
+    return address
+
+
+def of_reader(server: Server, address: str) -> str:
+    """Return the address of the log for a role that may read it, and no more."""
+    schema, role = schema_of(address), f"reader_{schema_of(address)}"
+    server.sql(
+        f"DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {role};"
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"
+    )
+    return server.address(schema, user=role)
+
+
+def schema_of(address: str) -> str:
+    return address.rpartition("search_path%3D")[2]
 
 
 @attrs.frozen
@@ -94,7 +129,7 @@ def told(log: str, words: str, both: Both, out: Path, capsys: pytest.CaptureFixt
     status = main([given.get(word, word) for word in words.split()])
     printed = capsys.readouterr()
     shown = str(postgres_address(log) or log)
-    texts = [text.replace(shown, "LOG").replace(str(out), "FOLDER") for text in printed]
+    texts = [TIME.sub("TIME", text.replace(shown, "LOG").replace(str(out), "FOLDER")) for text in printed]
     files = {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
     files.pop("signed", None)  # a database of the signer, which has no log in it
     return Told(status, texts[0], texts[1], files)
@@ -123,3 +158,171 @@ def test_it_says_the_same_of_a_file_and_of_an_address(
     of_file = told(both.file, words, both, tmp_path / "a", capsys)
     assert told(both.address, words, both, tmp_path / "b", capsys) == of_file
     assert of_file.status in {0, 1} or of_file.err.count("\n") == 1
+
+
+def lines(of: str, folder: Path, name: str) -> bytes:
+    """Export a log, and return the lines."""
+    assert main(["export", of, str(folder / name)]) == 0
+    return (folder / name).read_bytes()
+
+
+class TestABundle:
+    def test_of_the_same_checkpoint_has_the_same_files(
+        self, both: Both, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The export is recorded, and the recording has a time; so both bundles end at a checkpoint before it."""
+        found = []
+        for name, log in (("a", fresh_file(both, tmp_path)), ("b", fresh(both))):
+            (tmp_path / name).mkdir()
+            words = "bundle LOG OUT --user investigator --why inspection --checkpoint NOTE --trusted PUB"
+            found.append(told(log, words, both, tmp_path / name, capsys))
+        of_file, of_address = found
+        assert (of_file.status, of_file.err) == (0, "")
+        assert attrs.evolve(of_address, files={}) == attrs.evolve(of_file, files={})
+        manifests = [json.loads(one.files["out/manifest.json"]) for one in found]
+        assert of_address.files.keys() == of_file.files.keys() >= {"out/events.jsonl", "out/proofs.jsonl"}
+        assert {name for name in of_file.files if of_file.files[name] != of_address.files[name]} == {
+            "out/manifest.json"
+        }
+        assert {name for name in manifests[0] if manifests[0][name] != manifests[1][name]} == {"at"}
+
+    def test_a_log_that_can_be_written_records_it(self, both: Both, tmp_path: Path) -> None:
+        address = fresh(both)
+        size = len(lines(address, tmp_path, "before").splitlines())
+        bundle = ["bundle", address, str(tmp_path / "out"), "--user", "investigator", "--why", "inspection"]
+        assert main(bundle) == 0
+        *_, recorded, _ = lines(address, tmp_path, "after").splitlines()
+        assert json.loads(recorded)["name"] == "trial.exported.v1"
+        assert json.loads(recorded)["position"] == size
+
+    def test_a_role_that_only_reads_records_nothing(
+        self, both: Both, tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        address = of_reader(server, both.address)
+        before = lines(address, tmp_path, "before")
+        assert main(["bundle", address, str(tmp_path / "out")]) == 0
+        assert "the export was not recorded" in capsys.readouterr().out
+        assert json.loads((tmp_path / "out" / "manifest.json").read_bytes())["recorded"] is None
+        assert lines(address, tmp_path, "after") == before
+
+
+def tables(server: Server, address: str) -> int:
+    """Count what is in the schema of an address."""
+    [(number,)] = server.sql(f"SELECT count(*) FROM pg_class WHERE relnamespace = '{schema_of(address)}'::regnamespace")
+    return int(str(number))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that is refused, and return its one sentence."""
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    return printed.err
+
+
+class TestMakingALog:
+    def test_a_restored_one_has_the_same_bytes_and_the_same_root(
+        self, both: Both, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        address = both.server.new_log()
+        capsys.readouterr()
+        assert main(["restore", str(both.folder / "all.jsonl"), address, "--json"]) == 0
+        restored = json.loads(capsys.readouterr().out)
+        exported = (both.folder / "all.jsonl").read_bytes()
+        assert lines(address, tmp_path, "again") == exported
+        last = json.loads(exported.splitlines()[-1])
+        assert restored == {
+            "log": str(postgres_address(address)),
+            "trials": [{"trial": last["trial"], "entries": last["size"], "root": last["root"]}],
+        }
+
+    def test_a_second_one_is_refused_and_leaves_the_first(
+        self, both: Both, tmp_path: Path, capsys: pytest.CaptureFixture[str], simulated: Callable[[int], SimulatedLog]
+    ) -> None:
+        before = lines(both.address, tmp_path, "before")
+        other = tmp_path / "other.jsonl"
+        assert main(["export", str(simulated(0).path), str(other)]) == 0
+        assert "has a log already: it was left as it is" in refusal(capsys, "restore", str(other), both.address)
+        assert "has a log already" in refusal(capsys, "simulate", both.address)
+        assert lines(both.address, tmp_path, "after") == before
+
+    def test_a_damaged_export_makes_nothing(
+        self, both: Both, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        damaged, address = tmp_path / "damaged.jsonl", both.server.new_log()
+        damaged.write_bytes((both.folder / "all.jsonl").read_bytes().replace(b"S002", b"S009", 1))
+        assert "does not fit its leaf" in refusal(capsys, "restore", str(damaged), address)
+        assert tables(both.server, address) == 0
+
+    def test_an_imported_study_is_the_same_as_in_a_file(
+        self, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = changed("dm", 1, AGE="old")
+        rows["ae"].append(event("P-9", 1))
+        folder, address = write(tmp_path / "study", rows), server.new_log()
+        file = tmp_path / "file.db"
+        lists = tmp_path / "lists"
+
+        def imported(*words: str) -> dict[str, object]:
+            capsys.readouterr()
+            assert main(["import-sdtm", str(folder), *words, "--json"]) == 1
+            found: dict[str, object] = json.loads(capsys.readouterr().out)
+            return found
+
+        of_file, of_address = imported(str(file)), imported(address, "--lists", str(lists))
+        assert of_address.pop("log") == str(postgres_address(address))
+        assert of_address.pop("unrecorded") == f"{lists}.unrecorded.csv"
+        assert of_address.pop("remarked") == f"{lists}.remarks.csv"
+        for name in ("unrecorded", "remarks"):
+            assert Path(f"{lists}.{name}.csv").read_bytes() == Path(f"{file}.{name}.csv").read_bytes()
+        assert of_address == {name: of_file[name] for name in of_address}
+        assert facts(address) == facts(str(file))
+
+    def test_an_import_needs_a_place_for_its_lists(
+        self, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder, address = write(tmp_path / "study", study()), server.new_log()
+        assert "name the beginning of their names with --lists" in refusal(capsys, "import-sdtm", str(folder), address)
+        with pytest.raises(InputInvalid, match="give the beginning of their names as lists"):
+            import_sdtm(folder, address)
+        (tmp_path / "x.remarks.csv").write_text("another's")
+        taken = ["import-sdtm", str(folder), address, "--lists", str(tmp_path / "x")]
+        assert "x.remarks.csv exists already" in refusal(capsys, *taken)
+        assert "leave --lists out" in refusal(capsys, "import-sdtm", str(folder), str(tmp_path / "f"), *taken[-2:])
+        assert tables(server, address) == 0
+
+    def test_an_import_that_fails_leaves_no_list(
+        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder, address = write(tmp_path / "study", study()), server.new_log()
+
+        def failing(*_: object, **__: object) -> None:
+            raise StoreFailed("the server is gone")
+
+        monkeypatch.setattr("trialdomain.intake.new_log.copy_log", failing)
+        with pytest.raises(StoreFailed):
+            import_sdtm(folder, address, lists=tmp_path / "x")
+        assert [path.name for path in tmp_path.iterdir()] == ["study"]
+        assert tables(server, address) == 0
+
+    @pytest.mark.parametrize("how", [["--participants", "3"], ["--bulk", "--participants", "3", "--trials", "2"]])
+    def test_a_simulated_one_is_the_same_as_in_a_file(self, server: Server, tmp_path: Path, how: Sequence[str]) -> None:
+        address, file = server.new_log(), tmp_path / "file.db"
+        assert main(["simulate", address, *how]) == 0
+        assert main(["simulate", str(file), *how]) == 0
+        with read_log(address) as of_address, read_log(file) as of_file:
+            assert list(of_address) == list(of_file)
+            for trial in of_file:
+                assert root(of_address.reader, trial) == root(of_file.reader, trial)
+
+
+def root(log: LogReader, trial: str) -> bytes:
+    return TrialTree(log, trial).head().root
+
+
+def facts(log: str) -> list[tuple[str, int, object]]:
+    """Return what was recorded, without the time at which it was."""
+    with read_log(log) as opened:
+        [trial] = opened.values()
+        return [(entry.stream, entry.version, entry.fact) for entry in trial.history().entries()]

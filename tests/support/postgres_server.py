@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NO_SERVER = "no programs of PostgreSQL were found: install the locked requirements, or a server"
 _NOBODY = 65534
+LOCKED = "locked"
+"""The only user who needs a password; a test that asks for that user creates it."""
 _SHORT = Path("/tmp")  # noqa: S108 - a short path, and mkdtemp makes a private folder in it
 _DEBIAN = Path("/usr/lib/postgresql")
 SETTINGS = {"fsync": "on", "max_connections": "120", "shared_buffers": "32MB", "log_min_messages": "fatal"}
@@ -76,6 +78,8 @@ class Server:
             folder / "data",
         ]
         self._run("initdb", *initdb[1:])
+        hba = self.data / "pg_hba.conf"
+        hba.write_text(f"local all {LOCKED} scram-sha-256\n{hba.read_text('utf-8')}", "utf-8")
         self.start()
 
     @property

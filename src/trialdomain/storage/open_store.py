@@ -68,6 +68,19 @@ def open_target(server: PostgresAddress) -> Target:
     return _postgres_store()(server, make=False)
 
 
+def may_append(server: PostgresAddress) -> bool:
+    """Say whether entries can be recorded in a log in PostgreSQL by the role of its address.
+
+    Raises:
+        LogUnusable: the server cannot be reached, or the schema is not a log.
+    """
+    store = _postgres_store()(server, readonly=True)
+    try:
+        return store.may_append()
+    finally:
+        store.close()
+
+
 def _postgres_store() -> "type[PostgresStore]":
     """Import the store for PostgreSQL, which needs the extra.
 

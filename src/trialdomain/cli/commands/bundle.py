@@ -22,6 +22,7 @@ from trialdomain.projections.people import People
 from trialdomain.signing.keys import VerifierKey, read_keys, read_signing_key
 from trialdomain.signing.signer import HeadKey, TreeSigner
 from trialdomain.signing.trees import TrialTree
+from trialdomain.storage.open_store import may_append
 from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.tree.note import MOST_BYTES, Note, parse_note
@@ -39,8 +40,8 @@ def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
         "bundle",
         help="write an audit bundle: a log with its answers and its proofs",
         description="Write an audit bundle: the entries, the audit trail, findings, decisions, a proof for each entry, "
-        "and the checkpoint. The log records who exported what and why. If the log is a JSONL file, or a file that "
-        "cannot be written, the export is not recorded, and the bundle says so.",
+        "and the checkpoint. The log records who exported what and why. If the log is a JSONL file, or cannot be "
+        "written, the export is not recorded, and the bundle says so.",
     )
     add_log(parser)
     parser.add_argument(
@@ -107,7 +108,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _records(log: Path | PostgresAddress) -> bool:
     """Say whether an export can be recorded in the log."""
-    return isinstance(log, PostgresAddress) or (is_database(log) and os.access(log, os.W_OK))
+    if isinstance(log, PostgresAddress):
+        return may_append(log)
+    return is_database(log) and os.access(log, os.W_OK)
 
 
 def _recorded(arguments: argparse.Namespace, progress: Progress) -> Manifest:

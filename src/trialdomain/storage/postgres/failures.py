@@ -20,7 +20,7 @@ _NEXT = {
     "55P03": "another program holds the log: wait, and try again",
     "57014": "it was cancelled: try again",
     "25006": "the server or the database allows reading only: use the primary server, or open the log read-only",
-    "42501": "the role lacks rights: ask the owner of the log for EXECUTE on its functions and SELECT on its tables",
+    "42501": "ask the owner of the log for SELECT on its tables and, to record, for EXECUTE on its functions",
     "40P01": "try again",
     "40001": "try again",
 }

@@ -167,6 +167,15 @@ class PostgresReader:
         found = self._all("SELECT EXISTS (SELECT FROM @.entries) OR EXISTS (SELECT FROM @.commands)")
         return not found[0][0]
 
+    def may_append(self) -> bool:
+        """Say whether the role of this connection may append, and the server and the database allow writing."""
+        found = self._all(
+            "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' AND EXISTS ("
+            "SELECT FROM pg_catalog.pg_proc WHERE pronamespace = '@'::regnamespace AND proname = 'append'"
+            " AND has_function_privilege(oid, 'EXECUTE'))"
+        )
+        return bool(found[0][0])
+
     def prepare_reading(self) -> None:
         """Have the server count the rows: without that, it reads many new ones without their index."""
         self._connections.read(lambda connection: connection.execute(self.written("ANALYZE @.entries")))

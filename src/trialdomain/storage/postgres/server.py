@@ -19,6 +19,10 @@ OPTIONS: Mapping[str, object] = {
     "application_name": "trialdomain",
 }
 """The options of every connection. No statement is prepared in a session, which PgBouncer may hand to another one."""
+_WRITE = (
+    "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and in a user or a password @ as %40, / as %2F, ? as %3F, "
+    ": as %3A and % as %25"
+)
 _STARTING = "the database system is "
 """What a server says that is being started or stopped, or recovers; the client's library hides its error code."""
 _STARTING_SECONDS, _PAUSE_SECONDS = 10.0, 0.1
@@ -28,7 +32,8 @@ _MAKING = LOCK_SPACE + 1
 """The first key of the advisory lock under which a log is made, so that two programs do not make it at once. The second
 key is the number of its schema."""
 _SETTINGS = """
-SELECT current_schema(), quote_ident(current_schema()), has_schema_privilege(current_schema(), 'CREATE'),
+SELECT current_schema(), quote_ident(current_schema()), current_setting('search_path'),
+    has_schema_privilege(current_schema(), 'CREATE'),
     extract(epoch FROM clock_timestamp())::float8,
     current_setting('server_version_num')::int, current_setting('server_encoding'),
     current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
@@ -48,18 +53,12 @@ def connect(conninfo: str, place: str) -> psycopg.Connection[Any]:
         LogUnusable: the address is malformed, or the server does not answer, or refuses the user.
     """
     if not PostgresAddress(conninfo).is_clear:
-        raise LogUnusable(
-            f"{place} is not an address that can be read: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and in "
-            f"a user or a password @ as %40, / as %2F, ? as %3F, : as %3A and % as %25"
-        )
+        raise LogUnusable(f"{place} is an address of which nobody can say where the password ends: {_WRITE}")
     try:
         given = psycopg.conninfo.conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError as error:
         why = first_line(error).partition('"')[0].strip(" :")  # what is quoted there may be a part of a password
-        raise LogUnusable(
-            f"{place} is not an address that PostgreSQL's client understands: {why}; "
-            f"write postgresql://USER@HOST/DATABASE"
-        ) from None
+        raise LogUnusable(f"{place} is not an address that PostgreSQL's client understands: {why}; {_WRITE}") from None
     options = {name: value for name, value in OPTIONS.items() if name not in given}
     until = monotonic() + _STARTING_SECONDS
     while True:
@@ -67,17 +66,23 @@ def connect(conninfo: str, place: str) -> psycopg.Connection[Any]:
             return psycopg.connect(conninfo, **options)  # type: ignore[arg-type]  # each has the type of its parameter
         except psycopg.Error as error:
             if not (_STARTING in str(error) and monotonic() < until):
-                raise LogUnusable(
-                    f"{place} cannot be opened: {_why(error)}; check the address, the server and the password"
-                ) from None
+                raise LogUnusable(f"{place} cannot be opened: {_why(error)}") from None
         sleep(_PAUSE_SECONDS)
 
 
 def _why(error: psycopg.Error) -> str:
-    """Return the reason of the last server address that was tried."""
+    """Return the reason of the first server that was tried, and what to do next."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    reasons = [line.rpartition("failed: ")[2].removeprefix("FATAL:").strip() for line in lines if "failed: " in line]
-    return (reasons or lines or [type(error).__name__])[0]
+    reasons = [line.rpartition("failed: ")[2] for line in lines if "failed: " in line]
+    told = (reasons or lines or [type(error).__name__])[0]
+    why = told.removeprefix("FATAL:").strip()
+    if _STARTING in why:
+        return f"{why}; wait, and try again"
+    if "password" in why:
+        return f"{why}; give the right one in the address, in PGPASSWORD, or in the password file of PostgreSQL"
+    if why != told or isinstance(error, psycopg.ProgrammingError):  # the server, or the driver, refused something
+        return f"{why}; correct the address"
+    return f"no server answers there ({why}); check the host and the port, and that the server runs"
 
 
 class Checked:
@@ -98,10 +103,11 @@ class Checked:
         self._place = place
         try:
             found: list[Any] = connection.execute(_SETTINGS).fetchall()
-            schema, quoted, creates, self.server_clock, *settings = found[0]
+            schema, quoted, path, creates, self.server_clock, *settings = found[0]
             if schema is None:
                 raise LogUnusable(
-                    f"{place}: no schema of the session's search_path exists: create it, or correct the search_path"
+                    f"{place}: no schema of the search_path ({path}) exists, or the role may not use it: create it, "
+                    f"ask its owner for USAGE, or name another as in options=-csearch_path%3DNAME"
                 )
             self.schema, self.quoted = str(schema), str(quoted)
             if set(self.schema) & _UNUSABLE:
@@ -113,7 +119,10 @@ class Checked:
             """Whether the schema was a log when it was checked; else it was empty."""
             if not self.has_log:
                 if readonly:
-                    raise LogUnusable(f"{place}: there is no log in the schema {schema}: check the address")
+                    raise LogUnusable(
+                        f"{place}: the schema {schema} is empty, and has no log: name that of a log, as in "
+                        f"options=-csearch_path%3DNAME"
+                    )
                 if not creates:
                     raise LogUnusable(
                         f"{place}: the role may not make a log in the schema {schema}: ask its owner for CREATE on it, "
