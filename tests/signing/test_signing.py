@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from eventsourcing.persistence import StoredEvent
+from logs_kept import BOTH, Kept
 from tampering import rows
 
 from trialdomain import HeadKey, KeyKind, SigningKey, TreeSigner, TrialTree
@@ -20,6 +21,8 @@ from trialdomain.signing.trees import CheckpointUnfit
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.heads import HeadKeyMissing, HeadNotSigned
 from trialdomain.storage.leaves import LeafDiffers
+from trialdomain.storage.postgres.address import postgres_address
+from trialdomain.storage.postgres.store import PostgresStore
 from trialdomain.storage.sqlite.store import MEMORY, SQLiteStore
 from trialdomain.storage.store import Command, Sealed
 from trialdomain.tree.checkpoint import (
@@ -220,6 +223,17 @@ def recorder() -> Iterator[SQLiteStore]:
         yield recorder
 
 
+@pytest.fixture(params=BOTH)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+    """An empty place for a log."""
+    return Kept.of(request.param, tmp_path, request.getfixturevalue("server") if request.param == "postgres" else None)
+
+
+def open_recorder(kept: Kept, signer: HeadKey | None = None) -> SQLiteStore | PostgresStore:
+    address = postgres_address(kept.address)
+    return SQLiteStore(kept.path, signer=signer) if address is None else PostgresStore(address, signer=signer)
+
+
 class TestTrees:
     def test_heads_and_proofs_are_those_of_the_leaves(self, recorder: SQLiteStore) -> None:
         tree = TrialTree(recorder, "T1")
@@ -254,13 +268,10 @@ class TestTrees:
             tree.keep(Note(signed.text, (SECOND.sign(signed.text, at=WHEN),)), [KEY.verifier])
         assert len(recorder.notes("T1")) == 1
 
-    def test_an_entry_that_was_altered_gets_no_signature(self, tmp_path: Path, signer: TreeSigner) -> None:
-        recorder = SQLiteStore(tmp_path / "log.db")
+    def test_an_entry_that_was_altered_gets_no_signature(self, kept: Kept, signer: TreeSigner) -> None:
+        recorder = open_recorder(kept)
         recorder.insert_events(events("T1", 1, 2, 3))
-        with closing(sqlite3.connect(tmp_path / "log.db")) as attacker:
-            attacker.execute("DROP TRIGGER entries_no_update")
-            attacker.execute("UPDATE entries SET state = x'00' WHERE position = 2")
-            attacker.commit()
+        kept.tampered("UPDATE entries SET state = leaf WHERE position = 2")
         with pytest.raises(LeafDiffers, match="position 2"):
             TrialTree(recorder, "T1").signed_by(signer)
         assert signer.last("trialdomain/T1") is None
@@ -275,13 +286,11 @@ WRITER = SigningKey.generate("site.example/writer")
 
 
 class TestHeads:
-    def test_every_way_to_append_signs_the_head_in_the_same_transaction(self, tmp_path: Path) -> None:
-        path = tmp_path / "log.db"
-        log = SQLiteStore(path, signer=HeadKey(WRITER))
+    def test_every_way_to_append_signs_the_head_in_the_same_transaction(self, kept: Kept) -> None:
+        log = open_recorder(kept, HeadKey(WRITER))
 
         def head(trial: str = "T1") -> Head:
-            with closing(sqlite3.connect(path)) as plain:
-                [(size, text)] = plain.execute("SELECT size, note FROM heads WHERE trial = ?", [trial])
+            [(size, text)] = kept.execute(f"SELECT size, note FROM heads WHERE trial = '{trial}'")
             note = parse_note(text.encode())
             assert signers(note, [WRITER.verifier])
             assert parse_head(note.text).size == size
@@ -300,54 +309,53 @@ class TestHeads:
 
     @pytest.mark.shows("K-06")
     @pytest.mark.parametrize("restarted", [True, False])
-    def test_an_entry_that_was_forged_is_never_taken_over(self, tmp_path: Path, *, restarted: bool) -> None:
-        path = tmp_path / "log.db"
-        log = SQLiteStore(path, signer=HeadKey(WRITER))
+    def test_an_entry_that_was_forged_is_never_taken_over(self, kept: Kept, *, restarted: bool) -> None:
+        log = open_recorder(kept, HeadKey(WRITER))
         log.insert_events(events("T1", 1, 2))
-        with closing(sqlite3.connect(path)) as attacker:
-            attacker.execute(
-                "INSERT INTO entries (trial, position, stream, version, name, state, leaf)"
-                " SELECT trial, 3, stream, 3, name, state, leaf FROM entries WHERE position = 2"
-            )
-            attacker.commit()
+        kept.execute(
+            "INSERT INTO entries (trial, position, stream, version, name, state, leaf)"
+            " SELECT trial, 3, stream, 3, name, state, leaf FROM entries WHERE position = 2"
+        )
+        if kept.server is not None:  # there, the row has the size of every trial, whose heads are signed or not
+            with pytest.raises(LogCorrupt, match="in the table of heads says 2 entries, and its entries end elsewhere"):
+                log.insert_events(events("T1", 4))
+            kept.execute("UPDATE heads SET size = 3")
         if restarted:
             log.close()
-            log = SQLiteStore(path, signer=HeadKey(WRITER))
+            log = open_recorder(kept, HeadKey(WRITER))
         with pytest.raises(HeadNotSigned, match="covers the 3 entries of trial T1"):
             log.insert_events(events("T1", 4))
         assert log.head("T1") == 3
         log.close()
 
-    def test_who_has_no_key_cannot_append_where_heads_are_signed(self, tmp_path: Path) -> None:
-        path = tmp_path / "log.db"
-        log = SQLiteStore(path, signer=HeadKey(WRITER))
+    def test_who_has_no_key_cannot_append_where_heads_are_signed(self, kept: Kept) -> None:
+        log = open_recorder(kept, HeadKey(WRITER))
         log.insert_events(events("T1", 1))
         log.close()
         for version, other in enumerate((None, HeadKey(SigningKey.generate("site.example/writer"))), start=1):
-            log = SQLiteStore(path, signer=other)
+            log = open_recorder(kept, other)
             with pytest.raises(HeadKeyMissing if other is None else HeadNotSigned):
                 log.insert_events(events("T1", 2))
             log.insert_events(events(f"T2-{version}", 1))  # whose heads nobody signed
             log.close()
 
-    def test_two_writers_trust_each_other_when_they_are_told(self, tmp_path: Path) -> None:
-        path, other = tmp_path / "log.db", SigningKey.generate("site.example/other")
-        one = SQLiteStore(path, signer=HeadKey(WRITER, trusted=[other.verifier]))
-        two = SQLiteStore(path, signer=HeadKey(other, trusted=[WRITER.verifier]))
+    def test_two_writers_trust_each_other_when_they_are_told(self, kept: Kept) -> None:
+        other = SigningKey.generate("site.example/other")
+        one = open_recorder(kept, HeadKey(WRITER, trusted=[other.verifier]))
+        two = open_recorder(kept, HeadKey(other, trusted=[WRITER.verifier]))
         for number in range(1, 11):
             (one if number % 2 else two).insert_events(events("T1", number))
         assert one.head("T1") == 10
         one.close()
         two.close()
 
-    def test_signing_begins_later_when_somebody_says_so(self, tmp_path: Path) -> None:
-        path = tmp_path / "log.db"
-        plain = SQLiteStore(path)
+    def test_signing_begins_later_when_somebody_says_so(self, kept: Kept) -> None:
+        plain = open_recorder(kept)
         plain.insert_events(events("T1", 1))
         with pytest.raises(HeadKeyMissing):
             plain.begin_signing("T1")
         plain.close()
-        log = SQLiteStore(path, signer=HeadKey(WRITER))
+        log = open_recorder(kept, HeadKey(WRITER))
         with pytest.raises(HeadNotSigned):
             log.insert_events(events("T1", 2))
         assert signers(parse_note(log.begin_signing("T1").encode()), [WRITER.verifier])
