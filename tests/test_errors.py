@@ -87,7 +87,6 @@ class TestCodes:
     def test_every_public_class_of_an_error_is_a_trial_error(self) -> None:
         apart = [kind.__name__ for kind in ALL if not issubclass(kind, TrialError)]
         assert sorted(apart) == [
-            "ConnectionLost",
             "InvariantBroken",
             "Malformed",
             "NotRecorded",
