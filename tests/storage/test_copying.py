@@ -16,7 +16,7 @@ import attrs
 import pytest
 from eventsourcing.persistence import StoredEvent
 from lossy_proxy import lossy_proxy
-from postgres_server import Server
+from postgres_server import NO_SERVER, Server, running
 from repeating import times
 
 from trialdomain import SigningKey
@@ -25,8 +25,9 @@ from trialdomain.intake.new_log import copy_into, refuse_recorded
 from trialdomain.signing.signer import HeadKey
 from trialdomain.simulate.trials import simulate
 from trialdomain.storage.copying import LogNotEmpty, Target, copy_log
-from trialdomain.storage.errors import CommandRestored, CommandReused
+from trialdomain.storage.errors import CommandRestored, CommandReused, StoreFailed
 from trialdomain.storage.open_store import open_store, open_target
+from trialdomain.storage.postgres import connections
 from trialdomain.storage.postgres.address import PostgresAddress, postgres_address
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import UNKNOWN_REQUEST, Appended, Command, LogReader, Sealed
@@ -284,10 +285,32 @@ class TestALostConnection:
         copy.close()
 
 
+def test_a_server_that_is_gone_leaves_nothing_and_the_error_says_so(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0.5)
+    with running() as own:
+        if own is None:
+            pytest.skip(NO_SERVER)
+        schema = own.new_schema()
+        address = postgres_address(own.address(schema))
+        assert address is not None
+        with pytest.raises(StoreFailed) as caught:
+            copy_into(address, original, progress=lambda *_: own.stop("immediate"))
+        assert str(caught.value) == (
+            f"{address}: the server does not answer: no server answers there (No such file or directory); check it, "
+            f"and copy the log again: the copy is there as a whole, or nothing of it is"
+        )
+        own.start()
+        assert own.sql(f"SELECT FROM pg_class WHERE relnamespace = '{schema}'::regnamespace") == []
+        copy_into(address, original)
+
+
 COPY = """
 import sys
 from pathlib import Path
 from trialdomain.intake.new_log import copy_into
+from trialdomain.storage.postgres import connections
 from trialdomain.storage.postgres.address import postgres_address
 print("begun", flush=True)
 copy_into(postgres_address(sys.argv[1]), Path(sys.argv[2]), progress=lambda *_: print("batch", flush=True))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from trialdomain.errors import LogCorrupt, LogUnusable, TrialError
+from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.store import CommandRow, LogReader, Sealed, Store, StoredEntry
 from trialdomain.tree.merkle import Frontier
@@ -88,6 +89,11 @@ def copy_log(source: Source, target: Target, *, place: str, progress: Progress =
         target.alone(work)
     except _Undone:
         raise refusals[-1] from None
+    except StoreFailed as error:  # which says how to repeat a command, and a copy is none
+        why, _, _ = str(error).removeprefix(f"{place}: ").partition(";")
+        raise StoreFailed(
+            f"{place}: {why}; check it, and copy the log again: the copy is there as a whole, or nothing of it is"
+        ) from error
 
 
 def _is_copy(source: Source, target: Target) -> bool:

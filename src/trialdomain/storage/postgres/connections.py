@@ -294,7 +294,8 @@ class Connections:
         try:
             return connect(self._conninfo, self.place)
         except LogUnusable as error:
-            raise _ConnectionLost(str(error)) from None
+            why, _, _ = str(error).removeprefix(f"{self.place} cannot be opened: ").partition(";")
+            raise _ConnectionLost(why) from None
 
     def _wait_or_give_up(self, until: float, lost: "_ConnectionLost") -> None:
         if monotonic() > until:
