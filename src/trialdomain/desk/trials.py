@@ -72,7 +72,8 @@ class Trials:
         """Open a path or ``sqlite:///FILE``, which is made if it does not exist; or ``memory:``, also as ``:memory:``.
 
         Args:
-            address: the address of the log.
+            address: the address of the log; also ``postgresql://USER@HOST/DATABASE`` (extra ``postgres``), where the log
+                is made in an empty schema.
             clock: returns the recording time of entries, with an offset.
             new_id: returns an id for a command that the caller gave none.
             heads: signs the head of a trial's tree in the transaction of every append, so that verification finds
@@ -81,7 +82,8 @@ class Trials:
                 None allows the use case; a text refuses it and gives the reason.
 
         Raises:
-            LogUnusable: the file is no log, or is from a newer version; it was not touched.
+            LogUnusable: the file, or the schema, is no log, or is from a newer version, and was not touched; or the
+                database cannot be reached.
         """
         _check_parts(clock, new_id, permit)
         if heads is not None and not is_a(heads, HeadKey):
