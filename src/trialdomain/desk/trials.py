@@ -72,8 +72,8 @@ class Trials:
         """Open a path or ``sqlite:///FILE``, which is made if it does not exist; or ``memory:``, also as ``:memory:``.
 
         Args:
-            address: the address of the log; also ``postgresql://USER@HOST/DATABASE`` (extra ``postgres``), where the log
-                is made in an empty schema.
+            address: the address of the log; also ``postgresql://USER@HOST/DATABASE`` (extra ``postgres``), where the
+                log is made in an empty schema.
             clock: returns the recording time of entries, with an offset.
             new_id: returns an id for a command that the caller gave none.
             heads: signs the head of a trial's tree in the transaction of every append, so that verification finds
