@@ -12,10 +12,11 @@ from time import sleep
 import appending
 import pytest
 from postgres_server import NO_SERVER, Server, running
-from repeating import times
+from repeating import in_full
 
 from trialdomain import SigningKey, Trials, write_keys
 
+ROUNDS = 100
 pytestmark = [pytest.mark.processes, pytest.mark.soak]
 OURS = "FROM pg_stat_activity WHERE application_name = 'trialdomain'"
 TRIAL = appending.PROTOCOL.trial
@@ -106,7 +107,7 @@ def test_clients_are_killed(own_server: Server, secret: Path) -> None:
             process.kill()
             process.wait()
 
-    for _ in range(times(100)):
+    for _ in range(ROUNDS if in_full() else 2):
         run.round(strike)
     run.holds()
 
@@ -118,7 +119,7 @@ def test_a_backend_is_killed_and_the_server_recovers(own_server: Server, secret:
         sleep(chance.random() / 4)
         os.kill(chance.choice(backends(own_server)), signal.SIGKILL)
 
-    for _ in range(times(100)):
+    for _ in range(ROUNDS if in_full() else 2):
         run.round(strike)
     run.holds()
 
@@ -131,7 +132,7 @@ def test_backends_are_ended_by_an_administrator(own_server: Server, secret: Path
             sleep(chance.random() / 20)
             own_server.sql(f"SELECT pg_terminate_backend(pid) {OURS}")
 
-    for _ in range(times(100)):
+    for _ in range(ROUNDS if in_full() else 2):
         run.round(strike)
     run.holds()
 
@@ -145,6 +146,6 @@ def test_the_server_is_killed_or_restarted(own_server: Server, secret: Path, how
         own_server.kill() if how == "kill" else own_server.stop()
         own_server.start()
 
-    for _ in range(times(100)):
+    for _ in range(ROUNDS if in_full() else 2):
         run.round(strike)
     run.holds()
