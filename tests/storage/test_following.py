@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
+from random import Random
 from threading import Thread, Timer
 from time import sleep
 from typing import Any, cast
@@ -13,6 +14,7 @@ from typing import Any, cast
 import attrs
 import many_writers
 import pytest
+from delivering import deliverer
 from eventsourcing.persistence import Tracking
 from eventsourcing.popo import POPOTrackingRecorder
 from eventsourcing.projection import ApplicationSubscription
@@ -222,6 +224,47 @@ class TestOutbox:
             trials.outbox("billing").deliver(**given)  # type: ignore[arg-type]  # what a caller without types may pass
         with pytest.raises(InputInvalid):
             trials.outbox("no code")
+
+
+@pytest.mark.processes
+@pytest.mark.soak
+def test_an_outbox_that_is_killed_delivers_everything_at_least_once_and_in_order(address: str) -> None:
+    """A receiver that passes over what it has seen takes every entry exactly once, in the order of its trial."""
+    many_writers.begin(address)
+    chance, received = Random(41), dict.fromkeys(TRIALS, 0)  # noqa: S311 - moments, no secret
+    taken, rounds = [0], 0
+
+    def receive(trial: str, position: int) -> None:
+        taken[0] += position == received[trial] + 1
+        assert position <= received[trial] + 1, "a message came before the one that is before it"
+        received[trial] = max(received[trial], position)
+
+    writers = [many_writers.writer(address, f"W{number}", max(3.0, times(60))) for number in range(2)]
+    try:
+        while rounds < times(100, least=4) or any(one.poll() is None for one in writers):
+            process = deliverer(address, chance.choice([1, 3, 100]))
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            sleep(chance.random() / 4)
+            process.kill()
+            process.wait()
+            lines = [first, *process.stdout.read().splitlines(keepends=True)]
+            process.stdout.close()
+            for line in lines:
+                if line.endswith("\n"):  # else it was killed in this one, which comes again
+                    trial, position = line.split()
+                    receive(trial, int(position))
+            rounds += 1
+    finally:
+        for one in writers:
+            one.kill()
+            one.wait()
+    with Trials.open(address) as trials:
+        trials.outbox("receiver").deliver(lambda entry: receive(entry.trial, entry.position), wait=False)
+        heads = {trial: trials.trial(trial).history().position for trial in TRIALS}
+        assert trials.outbox("receiver").positions == heads
+    assert received == heads
+    assert taken == [sum(heads.values())]
 
 
 class View(POPOTrackingRecorder):
