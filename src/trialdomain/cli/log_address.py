@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from trialdomain.storage.open_store import refuse_other_address
 from trialdomain.storage.postgres.address import PostgresAddress, postgres_address
 from trialdomain.values.given.filename import named
 
@@ -14,6 +13,8 @@ def log_named(text: str) -> Path | PostgresAddress:
         AddressUnknown: it is the address of another kind of server.
         NameUnusable: no file can have such a name.
     """
+    from trialdomain.storage.open_store import refuse_other_address  # noqa: PLC0415 - commands without a log need no store
+
     server = postgres_address(text)
     if server is not None:
         return server
