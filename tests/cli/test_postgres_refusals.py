@@ -16,6 +16,7 @@ from trialdomain.__main__ import main
 from trialdomain.errors import TrialError
 from trialdomain.storage.open_store import may_append
 from trialdomain.storage.postgres.address import postgres_address
+from trialdomain.storage.postgres.schema import SCHEMA_VERSION
 
 SECRET = "hunter2"  # noqa: S105 - of nobody
 """The password in every address that has one."""
@@ -109,7 +110,7 @@ REFUSALS: Mapping[str, tuple[Callable[[Schemas], str], str]] = {
     ),
     "a log of a newer version": (
         lambda found: found.at(found.newer),
-        "has schema version 99, but this trialdomain knows 1: use the trialdomain that wrote it, or a newer one",
+        f"has schema version 99, but this trialdomain knows {SCHEMA_VERSION}: use the trialdomain that wrote it, or a newer one",
     ),
     "a schema that does not exist": (
         lambda found: found.at("gone"),

@@ -412,7 +412,7 @@ class TestTrials:
         ["", "mysql://x", "sqlite://", "sqlite:///", "sqlite:trial.db", "file:trial.db", "sqlite:///:memory:"],
     )
     def test_an_address_that_is_none(self, address: str) -> None:
-        with pytest.raises(TrialError, match="is not an address of a log: write a path, sqlite:///FILE or memory:"):
+        with pytest.raises(TrialError, match="is not an address of a log: write a path, sqlite:///FILE, memory: or "):
             Trials.open(address)
 
 
