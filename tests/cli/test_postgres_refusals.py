@@ -110,7 +110,7 @@ REFUSALS: Mapping[str, tuple[Callable[[Schemas], str], str]] = {
     ),
     "a log of a newer version": (
         lambda found: found.at(found.newer),
-        f"has schema version 99, but this trialdomain knows {SCHEMA_VERSION}: use the trialdomain that wrote it, or a newer one",
+        f"has schema version 99, but this trialdomain knows {SCHEMA_VERSION}: use the trialdomain that wrote it, or",
     ),
     "a schema that does not exist": (
         lambda found: found.at("gone"),

@@ -6,10 +6,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from threading import Thread
 from time import sleep
 
 import attrs
@@ -206,6 +208,33 @@ class TestATargetThatIsNotEmpty:
             copy_into(database.postgres, original)
         assert other.trials() == ["T9"]
         other.close()
+
+    def test_of_several_copies_at_once_one_is_made(self, original: Path, database: Place) -> None:
+        def copy(_: int) -> str:
+            try:
+                copy_into(database.postgres, original)
+            except LogNotEmpty:
+                return "refused"
+            return "made"
+
+        with ThreadPoolExecutor(4) as threads:
+            assert sorted(threads.map(copy, range(4))) == ["made", "refused", "refused", "refused"]
+        log = open_store(database.postgres, readonly=True)
+        assert log.head("T1") == MANY + 7
+        log.close()
+
+    def test_who_opens_the_log_meanwhile_waits_for_the_copy(self, original: Path, database: Place) -> None:
+        seen: list[int] = []
+
+        def open_meanwhile() -> None:
+            other = open_store(database.postgres)
+            seen.append(other.head("T1"))
+            other.close()
+
+        opening = Thread(target=open_meanwhile)
+        copy_into(database.postgres, original, progress=lambda *_: None if opening.is_alive() else opening.start())
+        opening.join()
+        assert seen == [MANY + 7]
 
     def test_an_empty_log_is_no_reason(self, original: Path, place: Place) -> None:
         open_store(place.address).close()
