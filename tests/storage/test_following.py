@@ -242,6 +242,8 @@ def test_an_outbox_that_is_killed_delivers_everything_at_least_once_and_in_order
     writers = [many_writers.writer(address, f"W{number}", max(3.0, times(60))) for number in range(2)]
     try:
         while rounds < times(100, least=4) or any(one.poll() is None for one in writers):
+            with Trials.open(address) as trials:  # so that there is something to deliver, whatever the writers do
+                consent(trials.trial(TRIALS[0]).acting(INVESTIGATOR), f"R{rounds}")
             process = deliverer(address, chance.choice([1, 3, 100]))
             assert process.stdout is not None
             first = process.stdout.readline()
