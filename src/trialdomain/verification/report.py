@@ -8,6 +8,7 @@ from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Column, Table
 from trialdomain.signing.keys import Signed
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.tree.checkpoint import as_base64
 from trialdomain.values.given.plural import how_many, n_entries
 from trialdomain.verification.defect import Defect
@@ -15,11 +16,11 @@ from trialdomain.verification.judged_notes import Compared
 from trialdomain.verification.verify import Verified, VerifiedTrial
 
 
-def verified_report(log: Path, found: Verified, *, outside: bool) -> Report:
+def verified_report(log: Path | PostgresAddress, found: Verified, *, outside: bool) -> Report:
     """Report whether a log was changed, with every defect.
 
     Args:
-        log: the path of the file, as the user wrote it.
+        log: the path of the file, as the user wrote it, or the address of the log.
         found: the result of the verification.
         outside: whether the user named a checkpoint that is kept outside the log.
     """
@@ -46,7 +47,7 @@ def bundle_report(place: Path, manifest: Manifest) -> Report:
     )
 
 
-def _json(log: Path, found: Verified) -> dict[str, Json]:
+def _json(log: Path | PostgresAddress, found: Verified) -> dict[str, Json]:
     return {
         "log": str(log),
         "ok": found.ok,

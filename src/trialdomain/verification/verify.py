@@ -1,11 +1,13 @@
 """The function ``verify``: finds what was changed, removed or added in a log since it was recorded.
 
-It reads a database row by row with plain ``sqlite3``, and an exported file line by line. It needs only public keys.
-``docs/explanation/tamper-evidence.md`` says what it cannot find.
+It reads a database row by row with plain ``sqlite3`` or ``psycopg``, and an exported file line by line. It needs only
+public keys. ``docs/explanation/tamper-evidence.md`` says what it cannot find.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
 import attrs
 
@@ -13,10 +15,13 @@ from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.lines import canonical
 from trialdomain.signing.keys import VerifierKey
+from trialdomain.storage.open_store import NO_PSYCOPG
+from trialdomain.storage.postgres.address import PostgresAddress, postgres_address
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.filename import is_no_file, named
 from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.plural import n_entries
 from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.verification.bundle.check import BundleCheck
@@ -77,7 +82,7 @@ class TrialAbsent(InputInvalid):
 
 
 def verify(
-    log: str | Path,
+    log: str | Path | PostgresAddress,
     *,
     checkpoints: Iterable[tuple[str, bytes]] = (),
     keys: Sequence[VerifierKey] | None = None,
@@ -85,10 +90,10 @@ def verify(
     heads_required: bool = False,
     progress: Progress = ignore_progress,
 ) -> Verified:
-    """Verify a SQLite log, an exported JSONL file, plain or gzip, or an audit bundle, a folder or a zip file.
+    """Verify a log in SQLite or PostgreSQL, an exported JSONL file, plain or gzip, or an audit bundle.
 
     Args:
-        log: the file.
+        log: the file or the folder of a bundle, or ``postgresql://USER@HOST/DATABASE``.
         checkpoints: notes that were kept elsewhere, each with its name for a defect.
         keys: the trusted keys; with them, each trial must have a note that one of them has signed.
         trial: verify only this trial; by default, all trials of the log.
@@ -96,38 +101,53 @@ def verify(
         progress: a progress callback; it counts the entries.
 
     Raises:
-        LogUnusable: the file cannot be read, or is of another kind.
+        LogUnusable: the file or the server cannot be read, or has no log.
         NoteMalformed: a checkpoint cannot be read.
         TrialAbsent: the log has nothing of the named trial; or it has no trial, and no other defect.
     """
-    path = named(log)
+    place = _place(log)
     outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
-    database = is_database(path)  # first, because only SQLite may open a database
-    if not database and is_bundle(path):
-        with unpacked(path) as bundle, garbage_collector_paused():
+    if isinstance(place, PostgresAddress):
+        run.stored(place, _postgres_source(place), disk="the disk of the server", rest="log")
+    elif is_database(place):  # first, because only SQLite may open a database
+        run.stored(place, sqlite_source(place), disk="the disk", rest="file")
+    elif is_bundle(place):
+        with unpacked(place) as bundle, garbage_collector_paused():
             run.bundled(bundle)
-        return run.result()
-    if is_no_file(path):
+    elif is_no_file(place):
         raise LogUnusable(
-            f"{path} is a folder or a device: name a SQLite file, an exported JSONL file, or an audit bundle"
+            f"{place} is a folder or a device: name a SQLite file, an exported JSONL file, or an audit bundle"
         )
-    if database:
-        try:
-            with sqlite_source(path) as source, garbage_collector_paused():
-                run.source(path, source)
-        except (SourceBroken, *_NO_LOG_HAS) as error:
-            if not run.began:
-                raise LogUnusable(f"{path} cannot be read: {error}; check the disk, or restore an export") from None
-            run.damaged(str(error))
     else:
         with garbage_collector_paused():
-            run.exported(path)
+            run.exported(place)
     return run.result()
 
 
 _NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
 """The errors that values of a forged file raise, where the checks do not name them one by one."""
+
+
+def _place(log: str | Path | PostgresAddress) -> Path | PostgresAddress:
+    """Tell the address of a log in PostgreSQL from a path."""
+    given: object = plain(log)
+    if is_a(given, PostgresAddress):
+        return given
+    return (postgres_address(given) if is_a(given, str) else None) or named(cast("str | Path", log))
+
+
+def _postgres_source(address: PostgresAddress) -> AbstractContextManager[LogSource]:
+    """Return the source for a log in PostgreSQL.
+
+    Raises:
+        LogUnusable: psycopg is not installed.
+    """
+    try:
+        from trialdomain.verification.postgres.source import postgres_source  # noqa: PLC0415 - it needs the extra
+    except ModuleNotFoundError:
+        raise LogUnusable(NO_PSYCOPG) from None
+    return postgres_source(address)
 
 
 class _Run:
@@ -148,17 +168,39 @@ class _Run:
         self._trials: list[VerifiedTrial] = []
         self._read = 0
         self._bundle: Manifest | None = None
-        self.began = False
+        self._began = False
 
-    def source(self, path: Path, source: LogSource) -> None:
-        """Verify a database."""
+    def stored(
+        self, place: Path | PostgresAddress, opening: AbstractContextManager[LogSource], *, disk: str, rest: str
+    ) -> None:
+        """Verify a database.
+
+        Args:
+            place: its name in an error.
+            opening: opens it.
+            disk: what to check where it cannot be read.
+            rest: the name of what is damaged.
+
+        Raises:
+            LogUnusable: it cannot be read at all.
+        """
+        try:
+            with opening as source, garbage_collector_paused():
+                self._source(place, source)
+        except (SourceBroken, *_NO_LOG_HAS) as error:
+            if not self._began:
+                raise LogUnusable(f"{place} cannot be read: {error}; check {disk}, or restore an export") from None
+            why = f"the rest of the {rest} cannot be read: {error}"
+            self._defects.add(Defect(what=What.DAMAGED, why=why))
+
+    def _source(self, place: Path | PostgresAddress, source: LogSource) -> None:
         for defect in source.schema():
             self._defects.add(defect)
-        self.began = True
+        self._began = True
         if source.readable:  # else no trial can be checked
-            self._rows(path, source)
+            self._rows(place, source)
 
-    def _rows(self, path: Path, source: LogSource) -> None:
+    def _rows(self, place: Path | PostgresAddress, source: LogSource) -> None:
         """Verify the rows of the tables."""
         trials = [(shortened(code), code) for code in source.trials()]
         total = source.number()
@@ -181,7 +223,7 @@ class _Run:
         self._absent([trial for trial, _ in trials])
         if not trials and not self._defects.total:
             raise TrialAbsent(
-                f"{path} has no trial: nothing was recorded in it, or everything was removed; name another log, or a "
+                f"{place} has no trial: nothing was recorded in it, or everything was removed; name another log, or a "
                 f"checkpoint that was kept elsewhere"
             )
 
@@ -263,10 +305,6 @@ class _Run:
         if not trials and bundle is not None and bundle.trial is not None:
             trials.append(bundle.trial)  # a defect says already that it has no entries
         self._absent(trials)
-
-    def damaged(self, why: str) -> None:
-        """Add a defect for a file that could not be read to its end."""
-        self._defects.add(Defect(what=What.DAMAGED, why=f"the rest of the file cannot be read: {why}"))
 
     def result(self) -> Verified:
         """Return the result."""

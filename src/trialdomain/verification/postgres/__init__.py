@@ -1,0 +1,1 @@
+"""Verifying a log in PostgreSQL: raw rows, read with plain ``psycopg``."""
