@@ -18,26 +18,27 @@ Shape: TypeAlias = dict[str, tuple[str, str]]
 # versions of PostgreSQL, such as the constraints that NOT NULL makes in version 18, is left out.
 _COLUMNS = """
 SELECT 'column ' || c.relname || '.' || a.attname, c.relname::text, concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-    CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || l.collname END,
+    CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || a.attcollation::regcollation END,
     CASE WHEN a.attnotnull THEN 'NOT NULL' END,
     CASE WHEN a.attidentity <> '' THEN 'IDENTITY ' || a.attidentity::text END,
-    CASE WHEN a.attgenerated <> '' THEN 'GENERATED' END, pg_get_expr(d.adbin, d.adrelid))
+    CASE WHEN a.attgenerated <> '' THEN 'GENERATED' END, pg_get_expr(d.adbin, d.adrelid),
+    CASE WHEN a.attstorage <> t.typstorage OR a.attcompression <> '' THEN 'STORED OTHERWISE' END)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_collation l ON l.oid = a.attcollation
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
     AND a.attnum > 0 AND NOT a.attisdropped
 """
 _TABLES = """
 SELECT CASE c.relkind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END
     || c.relname, CASE WHEN c.relkind = 'r' THEN c.relname ELSE '' END,
     concat_ws(' ', c.relkind::text, c.relpersistence::text, CASE WHEN c.relrowsecurity THEN 'row security' END,
-    CASE WHEN c.relhasrules THEN 'rules' END, CASE WHEN EXISTS (
+    CASE WHEN c.relkind = 'r' AND a.amname <> 'heap' THEN 'kept by ' || a.amname END, CASE WHEN EXISTS (
         SELECT FROM pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid
-    ) AND c.relkind = 'r' THEN 'inherits' END)
-FROM pg_class c
+    ) AND c.relkind = 'r' THEN 'inherits' END,
+    seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle)
+FROM pg_class c LEFT JOIN pg_am a ON a.oid = c.relam LEFT JOIN pg_sequence s ON s.seqrelid = c.oid
 WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
-    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
 """
 _INDEXES = """
 SELECT 'index ' || c.relname, i.indrelid::regclass::text, concat_ws(' ', pg_get_indexdef(c.oid),
@@ -54,16 +55,58 @@ _TRIGGERS = """
 SELECT 'trigger ' || t.tgname, c.relname::text,
     pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' DISABLED' END
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND NOT t.tgisinternal
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND (NOT t.tgisinternal OR t.tgconstraint = 0)
+"""
+_RULES = """
+SELECT 'rule ' || r.rulename, c.relname::text, pg_get_ruledef(r.oid)
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND c.relkind = 'r'
+"""
+_POLICIES = """
+SELECT 'policy ' || p.polname, c.relname::text, p.polcmd::text
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+"""
+_STATISTICS = """
+SELECT 'statistics ' || s.stxname, c.relname::text, pg_get_statisticsobjdef(s.oid)
+FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
 """
 _FUNCTIONS = """
 SELECT 'function ' || proname || CASE WHEN prokind = 'f' THEN '' ELSE ' of kind ' || prokind::text END, '',
-    concat_ws(' ', pg_get_function_identity_arguments(p.oid), 'RETURNS', pg_get_function_result(p.oid),
+    concat_ws(' ', pg_get_function_arguments(p.oid), 'RETURNS', pg_get_function_result(p.oid),
+    'LANGUAGE', l.lanname, p.provolatile::text, CASE WHEN proisstrict THEN 'STRICT' END,
     CASE WHEN prosecdef THEN 'SECURITY DEFINER' END, array_to_string(proconfig, ', '),
     CASE WHEN prosqlbody IS NULL THEN prosrc ELSE pg_get_function_sqlbody(p.oid) END)
-FROM pg_proc p WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) ORDER BY p.oid
 """
-_ALL = (_TABLES, _COLUMNS, _INDEXES, _CONSTRAINTS, _TRIGGERS, _FUNCTIONS)
+_TYPES = """
+SELECT 'type ' || typname, '', typtype::text FROM pg_type
+WHERE typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND typrelid = 0 AND typcategory <> 'A'
+"""
+_OPERATORS = """
+SELECT 'operator ' || oprname, '', o.oid::regoperator::text FROM pg_operator o
+WHERE oprnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+"""
+_COLLATIONS = """
+SELECT 'collation ' || collname, '', collprovider::text FROM pg_collation
+WHERE collnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+"""
+_ALL = (
+    _TABLES,
+    _COLUMNS,
+    _INDEXES,
+    _CONSTRAINTS,
+    _TRIGGERS,
+    _RULES,
+    _POLICIES,
+    _STATISTICS,
+    _FUNCTIONS,
+    _TYPES,
+    _OPERATORS,
+    _COLLATIONS,
+)
 
 
 def shape_of(connection: psycopg.Connection[Any], schema: str) -> Shape:

@@ -85,6 +85,10 @@ class Integrity:
     def __init__(self, ask: Callable[..., list[Any]], tables: Collection[str], schema: str) -> None:
         self._ask, self._tables, self._schema = ask, tables, schema
 
+    def number(self) -> int:
+        """Return the number of entries, by the table and not by an index."""
+        return int(self._read_by("SELECT count(*) FROM ONLY @.entries", index=False)[0][0])
+
     def defects(self) -> Iterator[Defect]:
         """Yield the defects of the table of entries, and of the sizes in the table of heads."""
         yield from self._broken()

@@ -32,7 +32,7 @@ _MOST_NAMED = 1_000
 # "@" stands for the schema, quoted. ONLY: a table that inherits from one of the log's may be on another server. A value
 # that is longer than the limit is not sent: the server tells the length of a stored value without reading it.
 _PLAIN = """
-SELECT position, CASE WHEN octet_length(state) <= 32768 THEN state END,
+SELECT position, CASE WHEN octet_length(state) <= 16384 THEN state END,
     CASE WHEN octet_length(leaf) <= 32 THEN leaf END, CASE WHEN octet_length(stream) <= 600 THEN stream END,
     CASE WHEN octet_length(name) <= 100 THEN name END, version
 FROM ONLY @.entries WHERE trial = %s ORDER BY position
@@ -186,7 +186,7 @@ class PostgresSource:
 
     def number(self) -> int:
         """Return the number of entries."""
-        return int(self._all("SELECT count(*) FROM ONLY @.entries")[0][0])
+        return self._integrity.number()
 
     def last(self, trial: bytes) -> object:
         """Return the last position of a trial."""
