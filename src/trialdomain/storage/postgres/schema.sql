@@ -124,6 +124,7 @@ DECLARE
     kept_note text;
     is_begun boolean;
     kept bigint;
+    there bigint;
     added bigint := cardinality(of_streams);
 BEGIN
     PERFORM set_config('lock_timeout', '30s', true);
@@ -216,15 +217,6 @@ BEGIN
             FROM unnest(of_streams, of_versions, of_names, of_states, of_leaves) WITH ORDINALITY
                 AS given (stream, version, name, state, leaf, number)
             ORDER BY given.number;
-        SELECT count(*) INTO kept FROM @.entries
-            JOIN unnest(of_streams, of_versions, of_names, of_states, of_leaves) WITH ORDINALITY
-                AS given (stream, version, name, state, leaf, number) ON entries.position = at_head + given.number
-            WHERE entries.trial = of_trial AND entries.position > at_head
-                AND entries.stream = given.stream AND entries.version = given.version AND entries.name = given.name
-                AND entries.state = given.state AND entries.leaf = given.leaf;
-        IF kept <> added THEN
-            RAISE EXCEPTION 'an entry' USING ERRCODE = 'TD002';
-        END IF;
         IF cardinality(command_ids) > 0
             AND EXISTS (SELECT FROM unnest(of_states) AS state WHERE octet_length(state) > 4096)
             AND (
@@ -243,12 +235,41 @@ BEGIN
     END IF;
     IF added > 0 OR head_note IS NOT NULL THEN
         UPDATE @.heads SET size = at_head + added, note = coalesce(head_note, note) WHERE heads.trial = of_trial;
-        IF NOT EXISTS (
-            SELECT FROM @.heads WHERE heads.trial = of_trial AND heads.size = at_head + added
-                AND (head_note IS NULL OR heads.note = head_note)
-        ) THEN
-            RAISE EXCEPTION 'the head' USING ERRCODE = 'TD002';
-        END IF;
+    END IF;
+
+    -- A trigger or a rule of another program may have changed what was written. Those that wait for the commit run now.
+    SET CONSTRAINTS ALL IMMEDIATE;
+    SELECT count(*), count(*) FILTER (
+        WHERE entries.stream = given.stream AND entries.version = given.version AND entries.name = given.name
+            AND entries.state = given.state AND entries.leaf = given.leaf
+    ) INTO there, kept
+        FROM @.entries
+        LEFT JOIN unnest(of_streams, of_versions, of_names, of_states, of_leaves) WITH ORDINALITY
+            AS given (stream, version, name, state, leaf, number) ON entries.position = at_head + given.number
+        WHERE entries.trial = of_trial AND entries.position > at_head;
+    IF kept <> added OR there <> added THEN
+        RAISE EXCEPTION 'an entry' USING ERRCODE = 'TD002';
+    END IF;
+    IF cardinality(command_ids) > 0 AND EXISTS (
+        SELECT FROM unnest(command_ids, requests, firsts, lasts) AS given (command, request, first, last)
+            WHERE NOT EXISTS (
+                SELECT FROM @.commands WHERE commands.trial = of_trial AND commands.command = given.command
+                    AND commands.request = given.request AND commands.first IS NOT DISTINCT FROM at_head + given.first
+                    AND commands.last IS NOT DISTINCT FROM at_head + given.last
+            )
+    ) THEN
+        RAISE EXCEPTION 'a command' USING ERRCODE = 'TD002';
+    END IF;
+    IF head_note IS NOT NULL AND NOT EXISTS (
+        SELECT FROM @.commands WHERE commands.trial = of_trial AND commands.command = 'heads begun'
+    ) THEN
+        RAISE EXCEPTION 'the command that begins to sign heads' USING ERRCODE = 'TD002';
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM @.heads WHERE heads.trial = of_trial AND heads.size = at_head + added
+            AND heads.note IS NOT DISTINCT FROM coalesce(head_note, kept_note)
+    ) THEN
+        RAISE EXCEPTION 'the head' USING ERRCODE = 'TD002';
     END IF;
     outcome := 'appended';
 END $$;
@@ -267,6 +288,7 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO @.checkpoints (trial, size, note) VALUES (of_trial, of_size, of_note);
+    SET CONSTRAINTS ALL IMMEDIATE;
     IF NOT EXISTS (
         SELECT FROM @.checkpoints WHERE checkpoints.trial = of_trial AND checkpoints.size = of_size
             AND checkpoints.note = of_note
