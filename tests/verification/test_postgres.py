@@ -1,6 +1,7 @@
 """Every direct change of a log in PostgreSQL is found and named, as in SQLite."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -36,7 +37,8 @@ from site_desk import INVESTIGATOR, OPEN, Site
 from tampering import state_of
 
 from trialdomain import HeadKey, SigningKey, Trials, Verified, verify
-from trialdomain.errors import LogUnusable
+from trialdomain.__main__ import main as command_line
+from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.postgres.schema import schema_in
 from trialdomain.storage.sqlite.store import SQLiteStore
@@ -851,3 +853,124 @@ class TestRefused:
         monkeypatch.setitem(sys.modules, "psycopg", None)
         with pytest.raises(LogUnusable, match="needs psycopg, which is not installed"):
             verify(recorded.postgres.address)
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "explanation" / "tamper-evidence.md"
+
+
+class TestRoles:
+    """The roles of the documentation, made by its statements."""
+
+    @pytest.fixture
+    def addresses(self, server: Server) -> dict[str, str]:
+        """Give the address of each role of a log with one trial."""
+        schema = server.new_schema().replace("log", "trials")
+        making, granting = (
+            text.replace("trials", schema)
+            for text in re.findall(r"^```sql\n(.*?)^```$", DOCUMENTED.read_text(), re.MULTILINE | re.DOTALL)
+        )
+        server.sql(making)
+        roles = ("owner", "application", "reader")
+        found = {role: server.address(schema, user=f"{schema}_{role}") for role in roles}
+        open_store(found["owner"]).close()
+        server.sql(granting)
+        return found
+
+    def test_an_application_records_and_verifies(self, addresses: dict[str, str]) -> None:
+        with Trials.open(addresses["application"], heads=HeadKey(KEY)) as trials:
+            trial = trials.register(OPEN, by=INVESTIGATOR)
+            trial.acting(INVESTIGATOR).consent("S001", signed_on="2026-03-02", form_version="1")
+            note = trial.tree.head()
+            trial._store.keep_note(TRIAL, note.size, rootless(note.size))  # noqa: SLF001 - as it is kept
+            assert trial._store.last_id() == note.size  # noqa: SLF001 - as a follower asks
+        for address in addresses.values():
+            [one] = verify(address, keys=[KEY.verifier], heads_required=True).trials
+            assert (one.size, one.uncovered) == (note.size, 0)
+
+    @pytest.mark.parametrize("role", ["application", "reader"])
+    @pytest.mark.parametrize("table", ["entries", "commands", "heads", "checkpoints", "numbered", "trialdomain_log"])
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE {} SET {} = NULL",
+            "DELETE FROM {}",
+            "INSERT INTO {} DEFAULT VALUES",
+            "TRUNCATE {}",
+            "DROP TABLE {}",
+            "ALTER TABLE {} DISABLE TRIGGER ALL",
+            "CREATE TRIGGER more BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+            "CREATE TABLE more (LIKE {})",
+        ],
+    )
+    def test_neither_changes_the_tables(self, addresses: dict[str, str], role: str, table: str, statement: str) -> None:
+        import psycopg  # noqa: PLC0415 - only where there is a server
+
+        column = "schema_version" if table == "trialdomain_log" else "trial"
+        with psycopg.connect(addresses[role]) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.format(table, column).encode())
+
+    def test_a_reader_reads_and_verifies_and_does_not_record(self, addresses: dict[str, str]) -> None:
+        with Trials.open(addresses["owner"]) as trials:
+            size = trials.register(OPEN, by=INVESTIGATOR).tree.head().size
+        reading = open_store(addresses["reader"], readonly=True)
+        assert (reading.trials(), reading.head(TRIAL)) == ([TRIAL], size)
+        assert len(list(reading.in_log_order(TRIAL))) == size
+        assert reading.last_id() is None
+        reading.close()
+        assert verify(addresses["reader"]).ok
+        with Trials.open(addresses["reader"]) as trials:
+            desk = trials.trial(TRIAL).acting(INVESTIGATOR)
+            with pytest.raises(TrialError, match="the role lacks rights: ask the owner of the log for EXECUTE"):
+                desk.consent("S001", signed_on="2026-03-02", form_version="1")
+        assert verify(addresses["owner"]).trials[0].size == size
+
+    def test_what_an_application_appends_without_the_key_is_named(self, addresses: dict[str, str]) -> None:
+        """An application can call the function itself, and put another text in the place of the head."""
+        import psycopg  # noqa: PLC0415 - only where there is a server
+
+        with Trials.open(addresses["application"], heads=HeadKey(KEY)) as trials:
+            size = trials.register(OPEN, by=INVESTIGATOR).tree.head().size
+        leaf = leaf_hash(stream=PERSON, version=1, topic=CONSENT, state=consented())
+        with psycopg.connect(addresses["application"], autocommit=True) as connection:
+            ((note,),) = connection.execute("SELECT note FROM heads")
+            for head in (None, note):
+                call = (
+                    "SELECT outcome FROM append(%s, %s::text[], '{1}', %s::text[], %s::bytea[], %s::bytea[],"
+                    " '{forged}', %s::bytea[], '{1}', '{1}', '{}', '{}', NULL, '{}', 0, NULL, %s, %s, %s, '')"
+                )
+                values = (TRIAL, [PERSON], [CONSENT], [consented()], [leaf], [bytes(32)], size, note, head)
+                ((outcome,),) = connection.execute(call, values)
+                assert outcome == ("unsigned" if head is None else "appended")
+        for given in (None, [KEY.verifier]):
+            [defect] = verify(addresses["reader"], keys=given).defects
+            assert (defect.what, defect.position) == (What.UNSIGNED, size + 1)
+
+
+class TestCommand:
+    def test_verify_prints_the_same_as_of_a_file(
+        self, recorded: Twins, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        kept = tmp_path / "kept.txt"
+        kept.write_bytes(recorded.note)
+        said = []
+        for address in (str(recorded.path), recorded.postgres.address):
+            assert command_line(["verify", address, "--trial", TRIAL, "--checkpoint", str(kept)]) == 0
+            said.append(capsys.readouterr().out)
+        assert said[0] == said[1]
+        assert "Nothing is wrong." in said[1]
+
+    def test_a_defect_is_printed_and_the_exit_status_is_1(
+        self, log: PostgresLog, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        log.attack(edit(TRIAL, 2, b"Site", b"Sote"))
+        address = log.address.replace("owner@", "owner:secret@")
+        assert command_line(["verify", address, "--json"]) == 1
+        told = json.loads(capsys.readouterr().out)
+        assert (told["log"], told["ok"]) == ("postgresql:///postgres", False)
+        assert [(one["what"], one["position"]) for one in told["defects"]] == [("altered", 2)]
+
+    def test_no_server_is_one_sentence_and_exit_status_2(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert command_line(["verify", "postgresql://someone:secret@localhost:1/nowhere"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("trialdomain: postgresql://localhost:1/nowhere cannot be opened: ")
+        assert "secret" not in said
