@@ -833,7 +833,7 @@ class TestRefused:
     def test_a_log_without_a_trial(self, server: Server) -> None:
         address = server.new_log()
         open_store(address).close()
-        with pytest.raises(TrialAbsent, match="postgresql:///postgres has no trial: nothing was recorded in it"):
+        with pytest.raises(TrialAbsent, match=r"^postgresql:///postgres.* has no trial: nothing was recorded in it"):
             verify(address)
 
     def test_a_role_without_rights(self, log: PostgresLog) -> None:
@@ -966,7 +966,9 @@ class TestCommand:
         address = log.address.replace("owner@", "owner:secret@")
         assert command_line(["verify", address, "--json"]) == 1
         told = json.loads(capsys.readouterr().out)
-        assert (told["log"], told["ok"]) == ("postgresql:///postgres", False)
+        assert told["log"].startswith("postgresql:///postgres")
+        assert "secret" not in told["log"]
+        assert not told["ok"]
         assert [(one["what"], one["position"]) for one in told["defects"]] == [("altered", 2)]
 
     def test_no_server_is_one_sentence_and_exit_status_2(self, capsys: pytest.CaptureFixture[str]) -> None:
