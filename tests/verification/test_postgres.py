@@ -32,7 +32,7 @@ from attacks import (
     twin,
 )
 from planted import CONSENT, PLANTED, consented
-from postgres_server import Server
+from postgres_server import Server, running
 from site_desk import INVESTIGATOR, OPEN, Site
 from tampering import state_of
 
@@ -805,6 +805,95 @@ def verified_elsewhere(address: str) -> tuple[set[int | None], int]:
     return set(json.loads(positions)), int(peak)
 
 
+class TestDamaged:
+    def test_a_page_that_is_damaged_on_the_disk(self, recorded: Twins) -> None:
+        with running() as server:
+            assert server is not None
+            log = PostgresLog(server, server.new_schema())
+            twin(recorded.path, log.address)
+            ((file,),) = server.sql(f"CHECKPOINT; SELECT pg_relation_filepath('{log.schema}.entries')")
+            server.stop()
+            with (server.data / str(file)).open("r+b") as table:
+                table.seek(8_192 + 100)
+                table.write(b"\xff" * 4_000)
+            server.start()
+            verified = verify(log.address)
+            [defect] = [one for one in verified.defects if one.what is What.DAMAGED]
+            assert defect.why.startswith("the rest of the log cannot be read: invalid page in block 1 of relation")
+            ((file,),) = server.sql("SELECT pg_relation_filepath('pg_trigger')")
+            server.stop()
+            with (server.data / str(file)).open("r+b") as table:
+                table.write(b"\xff" * 8_192)
+            server.start()
+            with pytest.raises(
+                LogUnusable, match=r"cannot be read: invalid page in block 0 .*; check the disk of the ser"
+            ):
+                verify(log.address)
+
+    def test_a_connection_that_is_lost_meanwhile_is_no_defect(self, recorded: Twins) -> None:
+        server = recorded.postgres.server
+
+        def lost(*_: object) -> None:
+            server.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND state = 'idle in transaction'"
+            )
+
+        with pytest.raises(LogUnusable, match=r"could not be read to its end: .*; check the server, and verify again"):
+            verify(recorded.postgres.address, progress=lost)
+
+
+VALUES = {"nothing": None, "a negative number": -1, "the largest": 2**63 - 1, "the smallest": -(2**63), "zero": 0}
+TEXTS = {"nothing": None, "no text": "", "another": "x", "a control": "a\tb\x01", "a sign": "\u2028\U0001f9ea"}
+BYTES = {"nothing": None, "no bytes": b"", "a zero": b"\0", "bytes": b"\xff\x00"}
+PLACES: dict[str, tuple[str, dict[str, object]]] = {
+    **{f"entries.{column}": (f"{OF} = 4", dict(VALUES)) for column in ("position", "version", "rowid")},
+    **{f"entries.{column}": (f"{OF} = 4", dict(TEXTS)) for column in ("trial", "stream", "name")},
+    **{f"entries.{column}": (f"{OF} = 4", dict(BYTES)) for column in ("state", "leaf")},
+    **{f"commands.{column}": ("first = 5", dict(VALUES)) for column in ("first", "last")},
+    **{f"commands.{column}": ("first = 5", dict(TEXTS)) for column in ("trial", "command")},
+    "checkpoints.trial": ("true", dict(TEXTS)),
+    "checkpoints.note": ("true", dict(TEXTS)),
+    "checkpoints.size": ("true", dict(VALUES)),
+    "heads.trial": (f"trial = '{TRIAL}'", dict(TEXTS)),
+    "heads.note": (f"trial = '{TRIAL}'", {key: one for key, one in TEXTS.items() if one is not None}),
+    "heads.size": (f"trial = '{TRIAL}'", dict(VALUES)),
+    "numbered.id": ("id = 7", dict(VALUES)),
+    "numbered.trial": ("id = 7", dict(TEXTS)),
+    "numbered.position": ("id = 7", dict(VALUES)),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "where", "value"),
+    [
+        pytest.param(place, where, value, id=f"{place}: {what}")
+        for place, (where, values) in PLACES.items()
+        for what, value in values.items()
+    ],
+)
+def test_no_value_in_any_column_is_passed_over(log: PostgresLog, place: str, where: str, value: object) -> None:
+    """A superuser can store any value: constraints are dropped, and the catalog says that they are there."""
+    log.server.sql("SELECT give_numbers()", schema=log.schema)
+    table, _, column = place.partition(".")
+    column = column.replace("rowid", "id")
+    with log.tables() as tables:
+        keys = tables.run(
+            "SELECT conname FROM pg_constraint WHERE conrelid = ?::regclass AND contype IN ('c', 'p', 'u')", table
+        )
+        for (key,) in keys:
+            tables.run(f"ALTER TABLE {table} DROP CONSTRAINT {key}")
+        if place == "entries.rowid":
+            tables.run("ALTER TABLE entries ALTER id DROP IDENTITY")
+        if value is None:
+            tables.run(f"ALTER TABLE {table} ALTER {column} DROP NOT NULL")
+        tables.run(f"UPDATE {table} SET {column} = ? WHERE {where}", value)
+    verified = verify(log.address)
+    kinds_found = {one.what for one in verified.defects}
+    assert kinds_found - {What.SCHEMA}, "only the constraints are named, and not the value"
+    assert What.DAMAGED not in kinds_found
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("address", "why"),
@@ -882,7 +971,7 @@ class TestRoles:
             trial.acting(INVESTIGATOR).consent("S001", signed_on="2026-03-02", form_version="1")
             note = trial.tree.head()
             trial._store.keep_note(TRIAL, note.size, rootless(note.size))  # noqa: SLF001 - as it is kept
-            assert trial._store.last_id() == note.size  # noqa: SLF001 - as a follower asks
+            assert trial._store.max_notification_id() == note.size  # noqa: SLF001 - as a follower asks
         for address in addresses.values():
             [one] = verify(address, keys=[KEY.verifier], heads_required=True).trials
             assert (one.size, one.uncovered) == (note.size, 0)
@@ -915,7 +1004,7 @@ class TestRoles:
         reading = open_store(addresses["reader"], readonly=True)
         assert (reading.trials(), reading.head(TRIAL)) == ([TRIAL], size)
         assert len(list(reading.in_log_order(TRIAL))) == size
-        assert reading.last_id() is None
+        assert reading.max_notification_id() is None
         reading.close()
         assert verify(addresses["reader"]).ok
         with Trials.open(addresses["reader"]) as trials:

@@ -63,7 +63,7 @@ class LogSource(Protocol):
         ...
 
     def schema(self) -> Iterable[Defect]:
-        """Return a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
+        """Return a defect for each missing, changed or foreign object of the schema, and for a wrong encoding."""
         ...
 
     def structure_meanwhile(self) -> AbstractContextManager[Callable[[], Iterable[Defect]]]:
@@ -71,7 +71,7 @@ class LogSource(Protocol):
         ...
 
     def numbering(self) -> str | None:
-        """Return what is wrong with the row numbers, which the database gives out once; None where nothing is."""
+        """Return what is wrong with the numbers of rows, each given out once, from 1; None where nothing is."""
         ...
 
     def out_of_order(self, trial: bytes) -> bool:
