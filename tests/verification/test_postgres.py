@@ -41,6 +41,7 @@ from trialdomain.__main__ import main as command_line
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.postgres.schema import schema_in
+from trialdomain.storage.recorder import StoreRecorder
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.tree.checkpoint import Checkpoint, Head
 from trialdomain.tree.leaf import leaf_hash
@@ -640,13 +641,16 @@ class TestStructure:
         assert "the text of the database is LATIN1" in verified.defects[0].why
 
 
-ENDLESS = "CREATE FUNCTION endless() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN LOOP END LOOP; END'"
-BRIEF = "CREATE FUNCTION endless() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
-AGAIN = ENDLESS.replace("CREATE", "CREATE OR REPLACE")
+FAILING = (
+    "CREATE FUNCTION unsafe() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''it was run''; END'"
+)
+"""It could as well run forever, or send every entry somewhere."""
+BRIEF = "CREATE FUNCTION unsafe() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+AGAIN = FAILING.replace("CREATE", "CREATE OR REPLACE")
 
 
 def as_view(table: str) -> str:
-    view = f"CREATE VIEW {table} AS SELECT * FROM hidden WHERE endless() = 1"
+    view = f"CREATE VIEW {table} AS SELECT * FROM hidden WHERE unsafe() = 1"
     return f"{BRIEF}; ALTER TABLE {table} RENAME TO hidden; {view}; {AGAIN}"
 
 
@@ -664,17 +668,17 @@ FOREIGN: dict[str, tuple[str, int]] = {
         2,
     ),
     "a column that is computed": (
-        f"{BRIEF}; ALTER TABLE commands DROP first, ADD first bigint GENERATED ALWAYS AS (endless()) STORED; {AGAIN}",
+        f"{BRIEF}; ALTER TABLE commands DROP first, ADD first bigint GENERATED ALWAYS AS (unsafe()) STORED; {AGAIN}",
         2,
     ),
-    "an index that computes": (f"{BRIEF}; CREATE INDEX more ON entries ((endless())); {AGAIN}", 0),
-    "an index of some rows": (f"{BRIEF}; CREATE INDEX more ON entries (name) WHERE endless() > 0; {AGAIN}", 0),
+    "an index that computes": (f"{BRIEF}; CREATE INDEX more ON entries ((unsafe())); {AGAIN}", 0),
+    "an index of some rows": (f"{BRIEF}; CREATE INDEX more ON entries (name) WHERE unsafe() > 0; {AGAIN}", 0),
     "statistics that compute": (
-        f"{BRIEF}; CREATE STATISTICS more ON (position + endless()) FROM entries; {AGAIN}",
+        f"{BRIEF}; CREATE STATISTICS more ON (position + unsafe()) FROM entries; {AGAIN}",
         0,
     ),
     "a constraint that computes": (
-        f"{BRIEF}; ALTER TABLE entries ADD CONSTRAINT more CHECK (endless() > 0) NOT VALID; {AGAIN}",
+        f"{BRIEF}; ALTER TABLE entries ADD CONSTRAINT more CHECK (unsafe() > 0) NOT VALID; {AGAIN}",
         2,
     ),
     "a table of partitions": (
@@ -701,18 +705,28 @@ class TestForeignCode:
     def test_it_is_named_and_not_run_and_what_can_be_read_is_read(
         self, log: PostgresLog, statements: str, trials: int
     ) -> None:
-        log.server.sql(f"SET statement_timeout = '20s'; {statements}", schema=log.schema)
+        log.server.sql(statements, schema=log.schema)
         verified = verify(log.address)
         assert {one.what for one in verified.defects} == {What.SCHEMA}
         assert len(verified.trials) == trials
         assert {one.size for one in verified.trials} <= {SIZE}
 
-    def test_a_policy_that_never_ends_is_refused_in_a_sentence(self, log: PostgresLog) -> None:
+    @pytest.mark.parametrize("name", ["octet_length", "quote_ident", "set_config", "current_setting"])
+    def test_a_function_of_the_log_is_not_taken_for_the_server_s_own(self, log: PostgresLog, name: str) -> None:
+        arguments = {"octet_length": "bytea", "set_config": "text, text, boolean"}.get(name, "text")
+        log.server.sql(FAILING.replace("unsafe()", f"{name}({arguments})"), schema=log.schema)
+        verified = verify(log.address + ",pg_catalog")
+        assert [one.why for one in verified.defects] == [
+            f"the function {name} was added to the database, and no log has it"
+        ]
+        assert len(verified.trials) == 2
+
+    def test_a_policy_is_not_run(self, log: PostgresLog) -> None:
         reader = f"reader_of_{log.schema}"
         log.server.sql(
             f"CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA {log.schema} TO {reader};"
             f"GRANT SELECT ON ALL TABLES IN SCHEMA {log.schema} TO {reader};"
-            f"{BRIEF}; CREATE POLICY more ON entries USING (endless() > 0); {AGAIN};"
+            f"{BRIEF}; CREATE POLICY more ON entries USING (unsafe() > 0); {AGAIN};"
             "ALTER TABLE entries ENABLE ROW LEVEL SECURITY",
             schema=log.schema,
         )
@@ -971,7 +985,8 @@ class TestRoles:
             trial.acting(INVESTIGATOR).consent("S001", signed_on="2026-03-02", form_version="1")
             note = trial.tree.head()
             trial._store.keep_note(TRIAL, note.size, rootless(note.size))  # noqa: SLF001 - as it is kept
-            assert trial._store.max_notification_id() == note.size  # noqa: SLF001 - as a follower asks
+            assert isinstance(trial._store, StoreRecorder)  # noqa: SLF001 - as a follower asks
+            assert trial._store.max_notification_id() == note.size  # noqa: SLF001 - as above
         for address in addresses.values():
             [one] = verify(address, keys=[KEY.verifier], heads_required=True).trials
             assert (one.size, one.uncovered) == (note.size, 0)
@@ -1004,6 +1019,7 @@ class TestRoles:
         reading = open_store(addresses["reader"], readonly=True)
         assert (reading.trials(), reading.head(TRIAL)) == ([TRIAL], size)
         assert len(list(reading.in_log_order(TRIAL))) == size
+        assert isinstance(reading, StoreRecorder)
         assert reading.max_notification_id() is None
         reading.close()
         assert verify(addresses["reader"]).ok
