@@ -9,9 +9,8 @@ from eventsourcing.persistence import StoredEvent
 from postgres_server import Server
 
 from trialdomain.errors import LogCorrupt, LogUnusable
-from trialdomain.storage.errors import EntriesNotKept
+from trialdomain.storage.errors import EntriesNotKept, TablesChanged
 from trialdomain.storage.open_store import open_store
-from trialdomain.storage.postgres.shape import TablesChanged
 from trialdomain.storage.store import Command, Sealed, Store
 
 TABLES = ("entries", "commands", "heads", "checkpoints", "numbered")

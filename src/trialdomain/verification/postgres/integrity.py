@@ -133,11 +133,10 @@ class Integrity:
         """Ask the server in one way of reading."""
         for name in _AVOIDED[index]:
             self._ask("SELECT pg_catalog.set_config(%s, 'off', true)", name)
-        try:
-            return self._ask(query)
-        finally:
-            for name in _AVOIDED[index]:
-                self._ask("SELECT pg_catalog.set_config(%s, 'on', true)", name)
+        found = self._ask(query)
+        for name in _AVOIDED[index]:
+            self._ask("SELECT pg_catalog.set_config(%s, 'on', true)", name)
+        return found
 
     def _sizes(self) -> Iterator[Defect]:
         """Compare the table of heads with the entries: its row says how many a trial has."""
