@@ -39,7 +39,7 @@ from tampering import state_of
 from trialdomain import HeadKey, SigningKey, Trials, Verified, verify
 from trialdomain.__main__ import main as command_line
 from trialdomain.errors import LogUnusable, TrialError
-from trialdomain.storage.open_store import open_store
+from trialdomain.storage.open_store import AddressUnknown, open_store
 from trialdomain.storage.postgres.schema import schema_in
 from trialdomain.storage.recorder import StoreRecorder
 from trialdomain.storage.sqlite.store import SQLiteStore
@@ -949,6 +949,10 @@ class TestRefused:
             LogUnusable, match=r"the role may not read the table \w+ of the log: ask its owner for USAGE"
         ):
             verify(server.address(log.schema, user=nobody))
+
+    def test_the_address_of_another_server(self) -> None:
+        with pytest.raises(AddressUnknown, match=r"^'mysql://\.\.\.' is not an address of a log"):
+            verify("mysql://someone:secret@localhost/trials")
 
     def test_a_log_without_psycopg(self, recorded: Twins, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in [one for one in sys.modules if one.startswith("trialdomain.verification.postgres")]:

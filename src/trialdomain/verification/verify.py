@@ -15,13 +15,12 @@ from trialdomain.errors import InputInvalid, LogUnusable
 from trialdomain.exchange.bundle import Manifest
 from trialdomain.exchange.lines import canonical
 from trialdomain.signing.keys import VerifierKey
-from trialdomain.storage.open_store import NO_PSYCOPG
-from trialdomain.storage.postgres.address import PostgresAddress, postgres_address
+from trialdomain.storage.open_store import NO_LIBPQ, NO_PSYCOPG, postgres_in, refuse_other_address
+from trialdomain.storage.postgres.address import PostgresAddress
 from trialdomain.storage.sqlite.file import is_database
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.filename import is_no_file, named
 from trialdomain.values.given.in_short import in_short
-from trialdomain.values.given.plain import is_a, plain
 from trialdomain.values.given.plural import n_entries
 from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.verification.bundle.check import BundleCheck
@@ -101,6 +100,7 @@ def verify(
         progress: a progress callback; it counts the entries.
 
     Raises:
+        AddressUnknown: it is the address of another kind of server.
         LogUnusable: the file or the server cannot be read, or has no log.
         NoteMalformed: a checkpoint cannot be read.
         TrialAbsent: the log has nothing of the named trial; or it has no trial, and no other defect.
@@ -130,23 +130,30 @@ _NO_LOG_HAS = (TypeError, ValueError, LookupError, ArithmeticError)
 
 
 def _place(log: str | Path | PostgresAddress) -> Path | PostgresAddress:
-    """Tell the address of a log in PostgreSQL from a path."""
-    given: object = plain(log)
-    if is_a(given, PostgresAddress):
-        return given
-    return (postgres_address(given) if is_a(given, str) else None) or named(cast("str | Path", log))
+    """Tell the address of a log in PostgreSQL from a path.
+
+    Raises:
+        AddressUnknown: it is the address of another kind of server.
+    """
+    server = postgres_in(log)
+    if server is not None:
+        return server
+    refuse_other_address(log)
+    return named(cast("str | Path", log))
 
 
 def _postgres_source(address: PostgresAddress) -> AbstractContextManager[LogSource]:
     """Return the source for a log in PostgreSQL.
 
     Raises:
-        LogUnusable: psycopg is not installed.
+        LogUnusable: psycopg, or the library that it needs, is not installed.
     """
     try:
         from trialdomain.verification.postgres.source import postgres_source  # noqa: PLC0415 - it needs the extra
     except ModuleNotFoundError:
         raise LogUnusable(NO_PSYCOPG) from None
+    except ImportError:
+        raise LogUnusable(NO_LIBPQ) from None
     return postgres_source(address)
 
 
