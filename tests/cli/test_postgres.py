@@ -41,8 +41,6 @@ READS: Mapping[str, Sequence[str]] = {
 """By command: arguments with which it reads a log, and is run on a file and on an address."""
 MAKES = {"restore", "import-sdtm", "simulate"}
 """The commands that make a new log."""
-WAITING = {"verify", "audit"}
-"""The commands that verify a log."""
 TIME = re.compile(r"(?<=exported )\S+")
 """The time of an export, in the words of a bundle."""
 
@@ -135,17 +133,7 @@ def told(log: str, words: str, both: Both, out: Path, capsys: pytest.CaptureFixt
     return Told(status, texts[0], texts[1], files)
 
 
-ASKED = [
-    pytest.param(
-        f"{command} {arguments}",
-        marks=[pytest.mark.xfail(reason="trialdomain.verify takes no address yet", strict=True)]
-        if command in WAITING
-        else [],
-    )
-    for command, rows in READS.items()
-    for arguments in rows
-    if command != "bundle"
-]
+ASKED = [f"{command} {arguments}" for command, rows in READS.items() for arguments in rows if command != "bundle"]
 
 
 @pytest.mark.parametrize("words", ASKED)

@@ -40,7 +40,7 @@ from trialdomain import HeadKey, SigningKey, Trials, Verified, verify
 from trialdomain.__main__ import main as command_line
 from trialdomain.errors import LogUnusable, TrialError
 from trialdomain.storage.open_store import AddressUnknown, open_store
-from trialdomain.storage.postgres.schema import schema_in
+from trialdomain.storage.postgres.schema import TABLES, schema_in
 from trialdomain.storage.recorder import StoreRecorder
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.tree.checkpoint import Checkpoint, Head
@@ -991,12 +991,13 @@ class TestRoles:
             trial._store.keep_note(TRIAL, note.size, rootless(note.size))  # noqa: SLF001 - as it is kept
             assert isinstance(trial._store, StoreRecorder)  # noqa: SLF001 - as a follower asks
             assert trial._store.max_notification_id() == note.size  # noqa: SLF001 - as above
+            assert trial._store.move_cursor("outbox", TRIAL, 1, before=0)  # noqa: SLF001 - as above
         for address in addresses.values():
             [one] = verify(address, keys=[KEY.verifier], heads_required=True).trials
             assert (one.size, one.uncovered) == (note.size, 0)
 
     @pytest.mark.parametrize("role", ["application", "reader"])
-    @pytest.mark.parametrize("table", ["entries", "commands", "heads", "checkpoints", "numbered", "trialdomain_log"])
+    @pytest.mark.parametrize("table", TABLES)
     @pytest.mark.parametrize(
         "statement",
         [
@@ -1029,7 +1030,7 @@ class TestRoles:
         assert verify(addresses["reader"]).ok
         with Trials.open(addresses["reader"]) as trials:
             desk = trials.trial(TRIAL).acting(INVESTIGATOR)
-            with pytest.raises(TrialError, match="the role lacks rights: ask the owner of the log for EXECUTE"):
+            with pytest.raises(TrialError, match="to record, for EXECUTE on its functions"):
                 desk.consent("S001", signed_on="2026-03-02", form_version="1")
         assert verify(addresses["owner"]).trials[0].size == size
 
