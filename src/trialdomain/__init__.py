@@ -25,6 +25,7 @@ _HOMES = {
     "desk": ("Desk",),
     "intake.sdtm": ("Imported", "import_sdtm"),
     "desk.observed": ("lab", "vital_sign"),
+    "intake.backup": ("backup",),
     "intake.restore": ("Restored", "restore"),
     "desk.outbox": ("Outbox",),
     "desk.trials": ("TrialHandle", "Trials"),

@@ -53,6 +53,7 @@ from trialdomain.history import Answers as Answers
 from trialdomain.history import History as History
 from trialdomain.history import read_log as read_log
 from trialdomain.history.what_if import WhatIf as WhatIf
+from trialdomain.intake.backup import backup as backup
 from trialdomain.intake.restore import Restored as Restored
 from trialdomain.intake.restore import restore as restore
 from trialdomain.intake.sdtm import Imported as Imported
@@ -293,6 +294,7 @@ __all__ = [
     "WhatIf",
     "WindowResult",
     "WithdrawalScope",
+    "backup",
     "characteristics",
     "check_inclusion",
     "check_story",

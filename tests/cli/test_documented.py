@@ -26,6 +26,8 @@ NAMED_BY_DATA = {
 SECTIONS = {
     "simulate": ("simulate` and `restore",),
     "restore": ("simulate` and `restore",),
+    "backup": ("simulate` and `restore",),
+    "info": ("JSON of `info`",),
     "replay": ("replay`", "decide`"),
     "endpoints": ("endpoints`, `explain` and `review", "replay`"),
     "explain": ("endpoints`, `explain` and `review", "replay`"),
@@ -123,6 +125,8 @@ ASKED: dict[str, tuple[str, ...]] = {
         "check-proof proof.txt altered-entry.json --key signer.pub",
     ),
     "restore": ("restore log.jsonl restored.db",),
+    "backup": ("backup log.db backup.db",),
+    "info": ("info log.db", "info log.jsonl"),
     "import-sdtm": ("import-sdtm sdtm imported.db",),
     "decide": ("decide 1NNP --levels 3 --target 9",),
     "design table": ("design table r6.toml",),

@@ -39,6 +39,8 @@ READS: Mapping[str, Sequence[str]] = {
     "verify": ["LOG", "LOG --json"],
 }
 """By command: arguments with which it reads a log, and is run on a file and on an address."""
+APART = {"info", "backup"}
+"""The commands whose answer names the kind of store, or is a file of SQLite; ``TestCare`` runs them."""
 MAKES = {"restore", "import-sdtm", "simulate"}
 """The commands that make a new log."""
 TIME = re.compile(r"(?<=exported )\S+")
@@ -49,7 +51,7 @@ def test_no_command_that_takes_a_log_is_left_out_here() -> None:
     arguments = [(name, one) for name, parser in commands().items() for one in options(parser)]
     taking = {name for name, one in arguments if one.type in {log_named, new_log}}
     named_so = {name for name, one in arguments if "LOG" in {one.metavar, one.dest.upper()}}
-    assert taking == READS.keys() | MAKES
+    assert taking == READS.keys() | MAKES | APART
     assert named_so <= taking, "a command has a LOG of another type, and would refuse an address"
 
 
@@ -314,3 +316,35 @@ def facts(log: str) -> list[tuple[str, int, object]]:
     with read_log(log) as opened:
         [trial] = opened.values()
         return [(entry.stream, entry.version, entry.fact) for entry in trial.history().entries()]
+
+
+class TestCare:
+    def test_a_backup_says_the_same_and_is_the_same_log(
+        self, both: Both, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = []
+        for name, log in (("a", both.file), ("b", both.address)):
+            file = tmp_path / f"{name}.db"
+            assert main(["backup", log, str(file), "--json"]) == 0
+            found.append(json.loads(capsys.readouterr().out.replace(str(file), "FILE")))
+            assert main(["backup", log, str(tmp_path / f"{name}2.db")]) == 0
+            found.append(capsys.readouterr().out.replace(str(tmp_path / f"{name}2.db"), "FILE"))
+        assert found[:2] == found[2:]
+        assert lines(str(tmp_path / "a.db"), tmp_path, "1") == lines(str(tmp_path / "b.db"), tmp_path, "2")
+
+    def test_info_names_the_store_and_else_says_the_same(
+        self, both: Both, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "200")
+        asked = []
+        for log in (both.file, both.address):
+            assert main(["info", log, "--json"]) == 0
+            asked.append(json.loads(capsys.readouterr().out))
+        own = {"log", "kind", "schema_version", "bytes"}
+        assert [one["kind"] for one in asked] == ["SQLite", "PostgreSQL"]
+        of_file, of_address = ({name: one[name] for name in one.keys() - own} for one in asked)
+        assert of_file == of_address
+        assert main(["info", both.address]) == 0
+        assert capsys.readouterr().out.startswith("PostgreSQL, schema version 1; ")
+        assert main(["info", str(both.folder / "all.jsonl")]) == 0
+        assert capsys.readouterr().out.startswith("export; ")

@@ -134,6 +134,16 @@ class Server:
                 pass
             return cursor.fetchall() if cursor.description else []
 
+    def dump(self, schema: str) -> bytes:
+        """Dump a schema with ``pg_dump``, as SQL."""
+        command = self._as_run("pg_dump", "-h", self.folder, "-U", "owner", "-n", schema, "postgres")
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd="/").stdout
+
+    def load(self, statements: bytes, *, database: str) -> None:
+        """Execute what ``pg_dump`` has written, with ``psql``."""
+        command = self._as_run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "owner", database)
+        subprocess.run(command, input=statements, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
     def _run(self, program: str, *arguments: object) -> None:
         subprocess.run(self._as_run(program, *arguments), check=True, **self._options)
 

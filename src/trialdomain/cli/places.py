@@ -20,12 +20,17 @@ def several_files(text: str) -> Path:
     return _place(text, "the command writes several files: name a folder, or the beginning of the file names")
 
 
+def new_file_log(text: str) -> Path:
+    """Parse the path of a new log in a file; refuse standard output."""
+    return _place(text, "a log is a SQLite file, which cannot be written there: name a file")
+
+
 def new_log(text: str) -> Path | PostgresAddress:
     """Parse the path, or the address, of a new log; refuse standard output."""
     log = log_named(text)
     if isinstance(log, PostgresAddress):
         return log
-    return _place(text, "a log is a SQLite file, which cannot be written there: name a file")
+    return new_file_log(text)
 
 
 def _place(text: str, instead: str) -> Path:

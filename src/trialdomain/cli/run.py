@@ -35,6 +35,8 @@ _MODULES: Mapping[str, str] = {
     "export": "log",
     "bundle": "bundle",
     "restore": "restore",
+    "backup": "care",
+    "info": "care",
     "import-sdtm": "import_sdtm",
     "verify": "verify",
     "keygen": "sign",

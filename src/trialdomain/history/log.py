@@ -15,6 +15,7 @@ from trialdomain.events.recorded import Entry, Fact
 from trialdomain.exchange.jsonl import is_exported, is_packed, read_jsonl
 from trialdomain.history.following import follow
 from trialdomain.history.history import History
+from trialdomain.history.log_info import LogInfo, info_of
 from trialdomain.history.moments import KnownAt, MomentInvalid, as_known_at
 from trialdomain.projections.casebook import Streams
 from trialdomain.projections.decisions import versions_recorded
@@ -159,8 +160,10 @@ def _zone(reader: LogReader, trial: str, *, until: int) -> tzinfo:
 class Log(Mapping[str, LoggedTrial]):
     """The trials of a read-only log, by code; close it, or use it in a ``with`` statement."""
 
-    def __init__(self, reader: LogReader, folder: OwnFolder | None = None) -> None:
+    def __init__(self, reader: LogReader, folder: OwnFolder | None = None, *, exported: int | None = None) -> None:
         self._reader, self._folder = reader, folder
+        self._exported = exported
+        """The bytes of the file, where the log is an export."""
 
     @override
     def __getitem__(self, trial: str) -> LoggedTrial:
@@ -201,6 +204,10 @@ class Log(Mapping[str, LoggedTrial]):
             StoreClosed: the log was closed meanwhile.
         """
         return follow(self._reader, after=after, trial=trial, wait=wait)
+
+    def info(self) -> LogInfo:
+        """Return what the log is: its kind, its size, its trials, and how far its outboxes have come."""
+        return info_of(self._reader, exported=self._exported)
 
     @property
     def reader(self) -> LogReader:
@@ -249,7 +256,7 @@ def read_log(path: str | Path) -> Log:
     small = S_ISREG(info.st_mode) and info.st_size <= _LARGEST_IN_MEMORY and not is_packed(path)
     folder = None if small else OwnFolder()
     spooled = open_store(IN_MEMORY if folder is None else folder.path / "log.db")
-    log = Log(spooled, folder)
+    log = Log(spooled, folder, exported=info.st_size)
     try:
         read_jsonl(path, spooled)
     except BaseException:

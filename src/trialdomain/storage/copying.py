@@ -4,7 +4,7 @@ The commands come with the hashes of their requests, so that a repeated command 
 heads are not copied, and neither is the command that began them: the key of the writer may be elsewhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from trialdomain.errors import LogCorrupt, LogUnusable, TrialError
@@ -17,14 +17,6 @@ from trialdomain.values.progress import Progress, ignore_progress
 _BATCH = 2_000
 _BATCH_BYTES = 8 * 1024 * 1024
 """The most bytes of states in a batch: a state may have millions of bytes."""
-
-
-class Source(LogReader, Protocol):
-    """A log that can be copied: one that also gives its commands."""
-
-    def commands(self, trial: str) -> Iterator[CommandRow]:
-        """Yield the commands of a trial by position, then those that recorded nothing."""
-        ...
 
 
 class Target(Store, Protocol):
@@ -55,11 +47,11 @@ class _Undone(Exception):
     """Ends the transaction, so that nothing of it is kept; a store commits what was appended before a TrialError."""
 
 
-def copy_log(source: Source, target: Target, *, place: str, progress: Progress = ignore_progress) -> None:
+def copy_log(source: LogReader, target: Target, *, place: str, progress: Progress = ignore_progress) -> None:
     """Copy every trial of a log into an empty one, in one transaction: the copy is complete, or nothing is there.
 
     Args:
-        source: the log to copy; no program writes to it meanwhile.
+        source: the log to copy, up to what is recorded when the copy begins; others may append meanwhile.
         target: the empty log.
         place: the name of the target in an error.
         progress: called with the number of entries that were copied.
@@ -71,16 +63,17 @@ def copy_log(source: Source, target: Target, *, place: str, progress: Progress =
     """
     attempts = 0
     refusals: list[TrialError] = []
+    heads = {trial: source.head(trial) for trial in source.trials()}
 
     def work() -> None:
         nonlocal attempts
         attempts += 1
         try:
-            if attempts > 1 and _is_copy(source, target):
+            if attempts > 1 and _is_copy(source, target, heads):
                 return  # the answer to the commit was lost, and not the commit
             if not target.is_empty():
                 raise LogNotEmpty(place=place)
-            _Copying(source, target, progress).run()
+            _Copying(source, target, heads, progress).run()
         except TrialError as error:
             refusals.append(error)
             raise _Undone from error
@@ -96,64 +89,64 @@ def copy_log(source: Source, target: Target, *, place: str, progress: Progress =
         ) from error
 
 
-def _is_copy(source: Source, target: Target) -> bool:
+def _is_copy(source: LogReader, target: Target, heads: Mapping[str, int]) -> bool:
     """Say whether the target has the trials of the source, under the same roots."""
-    trials = source.trials()
-    return target.trials() == trials and all(
-        (target.head(trial), _root(target, trial)) == (source.head(trial), _root(source, trial)) for trial in trials
+    return target.trials() == sorted(heads) and all(
+        target.head(trial) == size and _root(target, trial, size) == _root(source, trial, size)
+        for trial, size in heads.items()
     )
 
 
-def _root(log: LogReader, trial: str) -> bytes:
-    return Frontier().extend(leaf for _, leaf in with_leaves(log, trial, until=log.head(trial))).root()
+def _root(log: LogReader, trial: str, size: int) -> bytes:
+    return Frontier().extend(leaf for _, leaf in with_leaves(log, trial, until=size)).root()
 
 
 class _Copying:
     """One copy, within the transaction of the target."""
 
-    def __init__(self, source: Source, target: Target, progress: Progress) -> None:
-        self._source, self._target, self._progress = source, target, progress
-        self._done = 0
-        self._total = 0
+    def __init__(self, source: LogReader, target: Target, heads: Mapping[str, int], progress: Progress) -> None:
+        self._source, self._target, self._heads, self._progress = source, target, heads, progress
+        self._done, self._total = 0, sum(heads.values())
 
     def run(self) -> None:
         """Copy all trials."""
-        trials = self._source.trials()
-        self._total = sum(map(self._source.head, trials))
-        roots = [self._copied(trial) for trial in trials]
+        roots = {trial: self._copied(trial, size) for trial, size in self._heads.items()}
         self._target.prepare_reading()
-        for trial, (size, root) in zip(trials, roots, strict=True):
-            if self._target.head(trial) != size or _root(self._target, trial) != root:
+        for trial, root in roots.items():
+            size = self._heads[trial]
+            if self._target.head(trial) != size or _root(self._target, trial, size) != root:
                 raise LogCorrupt(
                     f"the copy of trial {trial} has not the root of the original: nothing was recorded; look for a "
                     f"program or a trigger that changes the target"
                 )
 
-    def _copied(self, trial: str) -> tuple[int, bytes]:
-        """Copy one trial, and return the number of its entries and their root."""
+    def _copied(self, trial: str, size: int) -> bytes:
+        """Copy one trial, and return the root of its entries."""
         frontier = Frontier()
-        commands = _Commands(trial, self._source.commands(trial), until=self._source.head(trial))
-        for batch in self._batches(trial, frontier):
+        rows = (row for row in self._source.commands(trial) if row.first is None or row.first <= size)
+        commands = _Commands(trial, rows, until=size)
+        for batch in self._batches(trial, size, frontier):
             self._target.append(trial, list(commands.of(batch)), within=True)
             self._done += len(batch)
             self._progress("copying", self._done, self._total)
         if rest := list(commands.rest()):
             self._target.append(trial, rest, within=True)
-        for size, note in self._source.notes(trial):
-            self._target.keep_note(trial, size, note, within=True)
-        return frontier.size, frontier.root()
+        for covered, note in self._source.notes(trial):
+            if covered <= size:
+                self._target.keep_note(trial, covered, note, within=True)
+        return frontier.root()
 
-    def _batches(self, trial: str, frontier: Frontier) -> Iterator[Sequence[StoredEntry]]:
+    def _batches(self, trial: str, size: int, frontier: Frontier) -> Iterator[Sequence[StoredEntry]]:
         """Yield the entries of a trial in batches, and add their leaves to the frontier."""
         batch: list[StoredEntry] = []
-        size = 0
-        for entry, leaf in with_leaves(self._source, trial, until=self._source.head(trial)):
+        taken = 0
+        for entry, leaf in with_leaves(self._source, trial, until=size):
             frontier.add(leaf)
             batch.append(entry)
-            size += len(entry.state)
-            if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            taken += len(entry.state)
+            if len(batch) >= _BATCH or taken >= _BATCH_BYTES:
                 yield batch
-                batch, size = [], 0
+                batch, taken = [], 0
         if batch:
             yield batch
 

@@ -3,7 +3,7 @@
 from typing import Any, TypeGuard
 
 from trialdomain.errors import LogCorrupt
-from trialdomain.storage.store import StoredEntry
+from trialdomain.storage.store import Command, CommandRow, StoredEntry
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import LONGEST_STREAM
 
@@ -63,3 +63,20 @@ def is_number(found: object) -> TypeGuard[int]:
 
 _LARGEST_NUMBER = 2**53 - 1
 """The largest number in an exported line (RFC 7493); far below the largest of SQLite, so that adding 1 is safe."""
+
+
+def command_in(trial: str, row: tuple[Any, ...]) -> CommandRow:
+    """Convert a row into a command.
+
+    Raises:
+        LogCorrupt: a value has a type or a size that its column cannot have.
+    """
+    name, request, first, last = row
+    places = (first, last)
+    if not (isinstance(name, str) and isinstance(request, bytes)) or not (
+        places == (None, None) or all(map(is_number, places))
+    ):
+        raise LogCorrupt(
+            f"the row of command {short(name, 70)} of trial {trial} has a value that no command has: verify the log"
+        )
+    return CommandRow(Command(id=name, request=request), first, last)

@@ -128,6 +128,19 @@ class Appended:
         ]
 
 
+@attrs.frozen(kw_only=True)
+class StoreFacts:
+    """What a store knows of a log besides its entries."""
+
+    kind: str
+    """The kind of store, such as ``SQLite``."""
+    schema_version: int
+    size: int
+    """The bytes that the log takes on the disk, without what a database writes beside it."""
+    cursors: Mapping[str, Mapping[str, int]]
+    """By the name of an outbox, and by trial: the last position that was delivered."""
+
+
 class LogReader(Protocol):
     """Reads a log. Rows are returned as they are stored; nothing is decoded."""
 
@@ -165,6 +178,21 @@ class LogReader(Protocol):
 
     def leaves(self, trial: str, *, until: int) -> Iterator[bytes]:
         """Yield the leaf hashes of a trial by position."""
+        ...
+
+    def kept_head(self, trial: str) -> tuple[object, object] | None:
+        """Return the stored size and note of a trial's signed head, unchecked; None when there is none."""
+        ...
+
+    def commands(self, trial: str) -> Iterator[CommandRow]:
+        """Yield the commands of a trial by position, then those that recorded nothing.
+
+        The command that began the signing of heads is left out.
+        """
+        ...
+
+    def facts(self) -> StoreFacts:
+        """Return what the store knows of the log besides its entries."""
         ...
 
     def notes(self, trial: str) -> list[tuple[int, str]]:

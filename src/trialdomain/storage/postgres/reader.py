@@ -8,12 +8,16 @@ from trialdomain.storage.bounds import LONGEST_VALUE, SHORT_VALUE, Budget, Found
 from trialdomain.storage.heads import BEGUN, KeptHead
 from trialdomain.storage.postgres.connections import TOLD_SECONDS, Connection, Connections
 from trialdomain.storage.postgres.schema import LOCK_SPACE
-from trialdomain.storage.rows import counted, entry_in, is_number, name_in
-from trialdomain.storage.store import PlacedNotification, Row, StoredEntry
+from trialdomain.storage.rows import command_in, counted, entry_in, is_number, name_in
+from trialdomain.storage.store import CommandRow, PlacedNotification, Row, StoredEntry, StoreFacts
 from trialdomain.values.given.text import short
 
 _PAGE = 2_000
 _FEW = 20
+_COMMANDS_AT_ONCE = 20_000
+"""The number of commands in a page: no index has their positions, so that each page is a search of all."""
+_LAST = 2**62
+"""A position after every other, for the commands that recorded nothing."""
 _LONGEST_NAME = 700
 """Characters of a text that are read: more than any stream or stored name has, so that a longer one is refused."""
 
@@ -179,6 +183,36 @@ class PostgresReader:
     def prepare_reading(self) -> None:
         """Have the server count the rows: without that, it reads many new ones without their index."""
         self._connections.read(lambda connection: connection.execute(self.written("ANALYZE @.entries")))
+
+    def commands(self, trial: str) -> Iterator[CommandRow]:
+        """Yield the commands of a trial by position, then those that recorded nothing.
+
+        Raises:
+            LogCorrupt: a row has a value that no command has.
+        """
+        after: tuple[int, str] = (0, "")
+        query = (
+            "SELECT command, request, first, last FROM @.commands WHERE trial = %s AND command <> %s"
+            " AND (coalesce(first, %s), command) > (%s, %s) ORDER BY coalesce(first, %s), command LIMIT %s"
+        )
+        while rows := self._all(query, trial, BEGUN, _LAST, *after, _LAST, _COMMANDS_AT_ONCE):
+            yield from (command_in(trial, row) for row in rows)
+            after = _LAST if rows[-1][2] is None else rows[-1][2], rows[-1][0]
+
+    def facts(self) -> StoreFacts:
+        """Return what the store knows of the log besides its entries."""
+        ((size,),) = self._all(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class AS c"
+            " WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'",
+            self._connections.quoted,
+        )
+        ((version,),) = self._all("SELECT schema_version FROM @.trialdomain_log")
+        cursors: dict[str, dict[str, int]] = {}
+        for follower, trial, position in self._all(
+            "SELECT follower, trial, position FROM @.cursors ORDER BY follower, trial LIMIT 10000"
+        ):
+            cursors.setdefault(name_in(follower), {})[name_in(trial)] = counted(position)
+        return StoreFacts(kind="PostgreSQL", schema_version=version, size=size, cursors=cursors)
 
     def kept_head(self, trial: str) -> KeptHead | None:
         """Return the row of a trial's signed head, unchecked; None when there is none."""

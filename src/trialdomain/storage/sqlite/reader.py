@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.bounds import Budget, FoundRow
 from trialdomain.storage.heads import BEGUN, KeptHead
-from trialdomain.storage.rows import counted, entry_in, is_number, name_in
+from trialdomain.storage.rows import command_in, counted, entry_in, is_number, name_in
 from trialdomain.storage.sqlite.bounds import page, whole
 from trialdomain.storage.sqlite.connections import Connections
 from trialdomain.storage.sqlite.rows import head_of, version_of
-from trialdomain.storage.store import Command, CommandRow, PlacedNotification, Row, StoredEntry
-from trialdomain.values.given.text import short
+from trialdomain.storage.sqlite.schema import WITH_CURSORS
+from trialdomain.storage.store import CommandRow, PlacedNotification, Row, StoredEntry, StoreFacts
 
 _PAGE = 2_000
 _FEW = 20
@@ -34,6 +36,7 @@ _WITHOUT_ENTRIES = (
 )
 _COMMANDS_AT_ONCE = 20_000
 """The number of commands in a page: no index has their positions, so that each page is a search of all."""
+_ALL_CURSORS = "SELECT follower, trial, position FROM cursors ORDER BY follower, trial LIMIT 10000"
 _BEGUN = "SELECT 1 FROM commands WHERE trial = ? AND command = ?"
 
 
@@ -159,12 +162,36 @@ class SQLiteReader:
         """
         after: tuple[int, str] = (0, "")
         while rows := self._page(_COMMANDS, [trial, BEGUN, *after, _COMMANDS_AT_ONCE]):
-            yield from (_command_in(trial, row) for row in rows)
+            yield from (command_in(trial, row) for row in rows)
             after = rows[-1][2], rows[-1][0]
         last = ""
         while rows := self._page(_WITHOUT_ENTRIES, [trial, BEGUN, last, _COMMANDS_AT_ONCE]):
-            yield from (_command_in(trial, row) for row in rows)
+            yield from (command_in(trial, row) for row in rows)
             last = rows[-1][0]
+
+    def facts(self) -> StoreFacts:
+        """Return what the store knows of the log besides its entries."""
+
+        def work(connection: sqlite3.Connection) -> StoreFacts:
+            (pages,), (page_size,), (version,) = (
+                connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size", "user_version")
+            )
+            rows = connection.execute(_ALL_CURSORS).fetchall() if version >= WITH_CURSORS else []
+            cursors: dict[str, dict[str, int]] = {}
+            for follower, trial, position in rows:
+                cursors.setdefault(name_in(follower), {})[name_in(trial)] = counted(position)
+            return StoreFacts(kind="SQLite", schema_version=version, size=pages * page_size, cursors=cursors)
+
+        return self._connections.read(work)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole file, as it is at this moment, into a new one; others may append meanwhile."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with closing(sqlite3.connect(path)) as target:
+                connection.backup(target)
+
+        self._connections.read(work)
 
     def is_empty(self) -> bool:
         """Say whether the log has no entry and no command."""
@@ -250,20 +277,3 @@ class SQLiteReader:
     def _whole(self, query: str, values: Sequence[object], budget: Budget) -> list[FoundRow]:
         """Read all rows, within a budget of memory."""
         return self._connections.read(lambda connection: whole(connection, query, values, budget))
-
-
-def _command_in(trial: str, row: FoundRow) -> CommandRow:
-    """Convert a row into a command.
-
-    Raises:
-        LogCorrupt: a value has a type or a size that its column cannot have.
-    """
-    name, request, first, last = row
-    places = (first, last)
-    if not (isinstance(name, str) and isinstance(request, bytes)) or not (
-        places == (None, None) or all(map(is_number, places))
-    ):
-        raise LogCorrupt(
-            f"the row of command {short(name, 70)} of trial {trial} has a value that no command has: verify the log"
-        )
-    return CommandRow(Command(id=name, request=request), first, last)

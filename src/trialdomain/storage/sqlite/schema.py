@@ -3,6 +3,8 @@
 APPLICATION_ID = 0x7472646D
 """``trdm`` in ASCII, in the header of every log: it tells a log from any other SQLite file."""
 SCHEMA_VERSION = 3
+WITH_CURSORS = 3
+"""The first version that has the table of cursors."""
 OLDEST_VERSION = 2
 """The oldest version that is read as it is, and brought forward when it is opened for writing."""
 
