@@ -47,7 +47,7 @@ def programs() -> Path | None:
 
 
 def _open_to_all(folder: Path) -> Path:
-    """Return the folder of installed packages, or a copy of the wheel where another user cannot look into the folder."""
+    """Return the folder of installed packages, or a copy of the wheel where another user cannot look into it."""
     others = stat.S_IXOTH
     if os.geteuid() or all(one.stat().st_mode & others for one in (folder, *folder.resolve().parents)):
         return folder
