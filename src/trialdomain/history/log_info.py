@@ -137,8 +137,8 @@ def _json(info: LogInfo) -> dict[str, Json]:
             {
                 "trial": one.trial,
                 "entries": one.entries,
-                "first": one.first.isoformat(),
-                "last": one.last.isoformat(),
+                "first_recorded_at": one.first.isoformat(),
+                "last_recorded_at": one.last.isoformat(),
                 "heads_signed": one.signed,
                 "checkpoints": one.checkpoints,
                 "covered": one.covered,

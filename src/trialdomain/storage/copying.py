@@ -123,8 +123,7 @@ class _Copying:
     def _copied(self, trial: str, size: int) -> bytes:
         """Copy one trial, and return the root of its entries."""
         frontier = Frontier()
-        rows = (row for row in self._source.commands(trial) if row.first is None or row.first <= size)
-        commands = _Commands(trial, rows, until=size)
+        commands = _Commands(trial, self._commands(trial, size), until=size)
         for batch in self._batches(trial, size, frontier):
             self._target.append(trial, list(commands.of(batch)), within=True)
             self._done += len(batch)
@@ -135,6 +134,12 @@ class _Copying:
             if covered <= size:
                 self._target.keep_note(trial, covered, note, within=True)
         return frontier.root()
+
+    def _commands(self, trial: str, size: int) -> Iterator[CommandRow]:
+        """Yield the commands of a trial, without those that were recorded since the copy began."""
+        for row in self._source.commands(trial):
+            if row.first is None or row.first <= size or row.first > self._source.head(trial):
+                yield row  # one with positions that the trial does not have is refused
 
     def _batches(self, trial: str, size: int, frontier: Frontier) -> Iterator[Sequence[StoredEntry]]:
         """Yield the entries of a trial in batches, and add their leaves to the frontier."""
