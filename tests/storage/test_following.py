@@ -94,6 +94,10 @@ class TestReading:
         with pytest.raises(LogMoved, match="trial A ends at 5, but this follower has seen 7: an older copy"):
             next(trials.follow(after={"A": 7}))
 
+    def test_so_is_one_that_lacks_a_whole_trial(self, trials: Trials) -> None:
+        with pytest.raises(LogMoved, match="trial C ends at 0, but this follower has seen 3: an older copy"):
+            next(trials.follow(after={"A": 5, "B": 5, "C": 3}))
+
     @pytest.mark.parametrize("after", [{"A": -1}, {"A": "5"}, {"A": True}, {"A": None}, [("A", 1)], {"no code": 1}])
     def test_what_is_no_position_is_refused_at_once(self, trials: Trials, after: object) -> None:
         with pytest.raises(InputInvalid):

@@ -6,23 +6,29 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import quote
 
 import attrs
+import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent
 from lines import SOON, at_line, in_time
 from other_programs import consent
-from postgres_server import Server
-from repeating import times
+from postgres_server import Server, connected
+from repeating import in_full, times
 from site_desk import INVESTIGATOR, OPEN, day
 
-from trialdomain import NotPermitted, TrialError, Trials
+from trialdomain import LogUnusable, NotPermitted, TrialError, Trials, verify
 from trialdomain.desk import Desk
 from trialdomain.events.access import AccessRefused
 from trialdomain.storage.errors import LogOfAnotherProcess, StoreFailed
+from trialdomain.storage.postgres.address import postgres_address
+from trialdomain.storage.postgres.schema import LOCK_SPACE
 from trialdomain.storage.postgres.store import PostgresStore
+from trialdomain.storage.store import Command, Sealed
 
 TRIAL = OPEN.trial
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -287,3 +293,142 @@ def test_what_was_known_at_a_moment_stays_so(server: Server, monkeypatch: pytest
         writer.join()
         assert trial.history(known_at=moment).position == before
         assert trial.history().position == 5
+
+
+class TestAlone:
+    """The transaction that holds the lock of the log, and what a signal handler or a swallowed error does to it."""
+
+    @pytest.mark.soak
+    @pytest.mark.parametrize("records", [False, True], ids=["reads", "records"])
+    def test_a_handler_at_real_moments_uses_the_log(self, server: Server, *, records: bool) -> None:
+        """Each refusal is recorded under the lock; the timer also strikes while a statement waits for its answer."""
+        address, acknowledged, called = server.new_log(), set[str](), list[int]()
+        permit = lambda asked: None if asked.user == INVESTIGATOR.id else "not today"  # noqa: E731 - asked by name
+        with Trials.open(address, permit=permit) as trials:
+            trial = trials.register(OPEN, by=INVESTIGATOR)
+            desk, other = trial.acting(INVESTIGATOR), trial.acting(attrs.evolve(INVESTIGATOR, id="somebody-else"))
+
+            def handle(*_: object) -> None:
+                called.append(1)
+                with suppress(StoreFailed):
+                    if records:
+                        consent(desk, f"H{len(called)}")
+                        acknowledged.add(f"H{len(called)}")
+                    else:
+                        trials.trial(TRIAL)
+                signal.setitimer(signal.ITIMER_REAL, chance.random() * 0.006)
+
+            chance, rounds = Random(5), times(1_000, least=60)  # noqa: S311 - moments, no secret
+            before = signal.signal(signal.SIGALRM, handle)
+            started = monotonic()
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            try:
+                for _ in range(rounds):
+                    with pytest.raises(NotPermitted):
+                        consent(other, "REFUSED")
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+            assert monotonic() - started < SOON + rounds / 10
+            assert len(called) > rounds / 10
+            refused = [one for one in trial.history().entries() if isinstance(one.fact, AccessRefused)]
+        assert len(refused) == rounds
+        assert subjects(address) == acknowledged
+
+    def test_an_error_in_a_read_does_not_take_what_was_appended(self, server: Server) -> None:
+        address = postgres_address(server.new_log())
+        assert address is not None
+        store = PostgresStore(address)
+
+        def work() -> None:
+            store.append("T1", [Sealed(Command(id="c1", request=bytes(32)), [event(1)])], within=True)
+            with suppress(TrialError):
+                store._all("SELECT 1 / 0")  # noqa: SLF001 - a read that fails
+
+        store.alone(work)
+        assert store.head("T1") == 1
+        store.close()
+
+    def test_a_transaction_that_the_server_has_rolled_back_is_run_again(self, server: Server) -> None:
+        address = postgres_address(server.new_log())
+        assert address is not None
+        store, attempts = PostgresStore(address), list[int]()
+
+        def work() -> None:
+            attempts.append(1)
+            store.append("T1", [Sealed(Command(id="c1", request=bytes(32)), [event(1)])], within=True)
+            if len(attempts) == 1:
+                with suppress(psycopg.Error):
+                    store._connections._own[get_ident()].connection.execute("SELECT 1 / 0")  # noqa: SLF001 - past the guard
+
+        store.alone(work)
+        assert (len(attempts), store.head("T1")) == (2, 1)
+        store.close()
+
+
+def event(version: int) -> StoredEvent:
+    return StoredEvent("T1", version, "fact.v1", b"{}")
+
+
+@pytest.mark.soak
+@pytest.mark.processes
+@pytest.mark.skipif(not in_full(), reason="it waits for three time limits of 30 seconds: make soak has it")
+def test_a_lock_that_somebody_holds_is_not_waited_for_without_end(server: Server) -> None:
+    address = postgres_address(server.new_log())
+    assert address is not None
+    store = PostgresStore(address)
+    with connected(address.conninfo) as other:
+        for table in ("entries", "checkpoints", "numbered"):
+            other.execute(f"SELECT pg_advisory_lock({LOCK_SPACE}, '{table}'::regclass::oid::int)".encode())
+        acts: list[Callable[[], object]] = [
+            store.wait_for_writers,
+            lambda: store.keep_note("T1", 1, "note"),
+            store.last_id,
+        ]
+        for act in acts:
+            with pytest.raises(StoreFailed, match="another program holds the log: wait, and try again"):
+                act()
+    store.close()
+
+
+def test_few_connections_are_kept(server: Server) -> None:
+    address = server.new_log()
+    with Trials.open(f"{address}&application_name=few") as trials:
+        trials.register(OPEN, by=INVESTIGATOR)
+        threads = [Thread(target=consent, args=(trials.trial(TRIAL).acting(INVESTIGATOR), f"T{n}")) for n in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        sleep(0.2)
+        [(open_now,)] = server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'few'")
+        assert int(str(open_now)) <= 8
+    assert len(subjects(address)) == 30
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["entries", "heads", "commands", "given", "added", "new", "s", "e", "A b", "x.y", "größe", "select", "a-b;c"],
+)
+def test_a_schema_may_have_any_printable_name(server: Server, name: str) -> None:
+    server.sql(f'CREATE SCHEMA "{name}"')
+    path = quote(f'-csearch_path="{name}"'.replace(" ", "\\ "))
+    address = server.address("public").partition("&options")[0] + f"&options={path}"
+    for further in ("", quote(" -cquote_all_identifiers=on")):
+        with Trials.open(address + further) as trials:
+            if not further:
+                consent(trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR), "S001")
+            assert trials.trial(TRIAL).history().position == 5
+        assert verify(address + further).defects == ()
+
+
+@pytest.mark.parametrize("name", ["a$$b", "a\nb", "a@b", "a%b"])
+def test_but_none_with_a_sign_that_would_be_read_as_sql(server: Server, name: str) -> None:
+    server.sql(f'CREATE SCHEMA "{name}"')
+    address = server.address("public").partition("&options")[0]
+    path = quote(f'-csearch_path="{name}"'.replace("\n", "\\\n"))
+    with pytest.raises(LogUnusable, match="in its name: choose another"):
+        Trials.open(f"{address}&options={path}")
+    assert server.sql(
+        f"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname = '{name}'"
+    ) == [(0,)]

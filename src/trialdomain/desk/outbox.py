@@ -6,7 +6,7 @@ from time import sleep
 import attrs
 
 from trialdomain.commands.coercion import check_callable
-from trialdomain.errors import InputInvalid
+from trialdomain.errors import InputInvalid, LogCorrupt
 from trialdomain.events.recorded import Entry
 from trialdomain.history.following import POLL_SECONDS, follow
 from trialdomain.storage.store import Store
@@ -92,5 +92,10 @@ class Outbox:
         for trial, position in done.items():
             before = stored.get(trial, 0)
             if position > before:
-                self._store.move_cursor(self.name, trial, position, before=before)
+                moved = self._store.move_cursor(self.name, trial, position, before=before)
+                if not moved and self.positions.get(trial, 0) == before:
+                    raise LogCorrupt(
+                        f"the position of outbox {self.name} in trial {trial} stays at {before}: something "
+                        f"keeps it from being stored, such as a trigger; verify the log"
+                    )
                 stored[trial] = position

@@ -51,12 +51,14 @@ def _checked(after: Mapping[str, int] | None) -> dict[str, int]:
 
 def _entries(reader: LogReader, seen: dict[str, int], only: str | None, *, wait: bool) -> Iterator[Entry]:
     while True:
-        found = False
-        for trial, head in sorted(_heads(reader, only).items()):
-            last = seen.get(trial, 0)
-            if head < last:
+        found, heads = False, _heads(reader, only)
+        for trial, last in seen.items():
+            head = heads.get(trial, 0)
+            if head < last and only in {None, trial}:
                 why = f"trial {trial} ends at {head}, but this follower has seen {last}: an older copy is in its place"
                 raise LogMoved(path="the log", why=why)
+        for trial, head in sorted(heads.items()):
+            last = seen.get(trial, 0)
             for stored in reader.in_log_order(trial, after=last, until=min(head, last + _AT_ONCE)):
                 if stored.position != last + 1:
                     raise LogCorrupt(f"position {last + 1} of trial {trial} is missing: verify the log")

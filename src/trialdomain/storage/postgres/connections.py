@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from typing import Any, TypeAlias, TypeVar
 from warnings import warn
 
+import attrs
 import psycopg
 
 from trialdomain.errors import LogUnusable, TrialError
@@ -23,11 +24,24 @@ _PATIENCE_SECONDS = 15.0
 """How long an operation that can be repeated is repeated while the server does not answer, as when it is restarted."""
 _PAUSE_SECONDS = 0.2
 _LOCK_SECONDS = 30
+_MOST_IDLE = 8
+"""The most connections that are kept open for the next use."""
 _CLOCK_SECONDS = 60.0
 """How long a time of the server is used: in that time, two clocks differ by a few milliseconds."""
 TOLD_SECONDS = 0.25
 """How old the recording time of an entry may be when the server has taken its lock. A reader of the present waits so
 long."""
+
+
+@attrs.define
+class _Own:
+    """The open transaction of a thread."""
+
+    connection: Connection
+    in_use: bool = False
+    """Whether the thread is within a statement: then a signal handler must keep off the connection."""
+    written: bool = False
+    """Whether something was recorded in it."""
 
 
 class Connections:
@@ -46,10 +60,8 @@ class Connections:
         self.place, self.readonly = address.shown, readonly
         self._process = os.getpid()
         self._closed = False
-        self._own: dict[int, Connection] = {}
-        """By thread: the connection with its open transaction."""
-        self._written: set[int] = set()
-        """The threads whose open transaction has recorded something."""
+        self._own: dict[int, _Own] = {}
+        """By thread: its open transaction."""
         with connect(address.conninfo, self.place) as first:
             checked = Checked(first, self.place, readonly=readonly, make=make)
         self._unmade = None if make or checked.has_log else checked
@@ -67,11 +79,6 @@ class Connections:
     def in_transaction(self) -> bool:
         """Whether this thread has an open transaction."""
         return get_ident() in self._own
-
-    @property
-    def own(self) -> Connection | None:
-        """The connection with this thread's open transaction."""
-        return self._own.get(get_ident())
 
     def told_until(self) -> float:
         """Return the time on the server's clock, in seconds, until which a recording time that is told now is recent.
@@ -107,13 +114,9 @@ class Connections:
         """
         self._check_open()
         own = self._own.get(get_ident())
-        if own is not None:
-            try:
-                return work(own)
-            except psycopg.Error as error:
-                if is_lost(error, own):
-                    raise _ConnectionLost from error
-                raise translated(error, self.place, trial) from error
+        if own is not None and not own.in_use:  # else this is a signal handler: it reads what is committed
+            with self._used(own, trial), own.connection.transaction():  # an error ends the read, and not what is around
+                return work(own.connection)
         until = monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -143,9 +146,8 @@ class Connections:
                 that has recorded something.
         """
         self.check_writable()
-        outer = self._own.get(get_ident())
-        if outer is not None:
-            with self.interrupted(outer):
+        if get_ident() in self._own:
+            with self.interrupted():
                 return self.alone(work)
         until = monotonic() + _PATIENCE_SECONDS
         while True:
@@ -155,39 +157,49 @@ class Connections:
                 self._wait_or_give_up(until, lost)
 
     @contextmanager
-    def interrupted(self, outer: Connection) -> Iterator[None]:
+    def interrupted(self) -> Iterator[None]:
         """End this thread's transaction, which has recorded nothing, for a block; then begin it again.
 
         Raises:
-            StoreFailed: the transaction has recorded something.
+            StoreFailed: the transaction has recorded something; or a signal handler has interrupted a statement in it.
         """
         thread = get_ident()
-        if thread in self._written:
+        own = self._own[thread]
+        if own.written or own.in_use:
             raise StoreFailed(
                 f"{self.place}: this thread is recording another command, which may still fail: nothing was recorded; "
                 f"record this one after that"
             )
-        outer.execute("COMMIT")
+        with self._used(own):
+            own.connection.execute("COMMIT")
         del self._own[thread]
         try:
             yield
         finally:
-            self._begin(outer)
-            self._own[thread] = outer
+            self._own[thread] = own
+            with self._used(own):
+                self._begin(own.connection)
 
     @contextmanager
     def part(self) -> Iterator[Connection]:
         """Run a block in this thread's transaction; an error rolls back to the beginning of the block."""
-        thread = get_ident()
-        connection = self._own[thread]
+        own = self._own[get_ident()]
+        with self._used(own), own.connection.transaction():
+            yield own.connection
+        own.written = True
+
+    @contextmanager
+    def _used(self, own: "_Own", trial: str | None = None) -> Iterator[None]:
+        """Mark the transaction as in use for a block: a connection takes one statement at a time."""
+        before, own.in_use = own.in_use, True
         try:
-            with connection.transaction():
-                yield connection
+            yield
         except psycopg.Error as error:
-            if is_lost(error, connection):
+            if is_lost(error, own.connection):
                 raise _ConnectionLost(first_line(error)) from error
-            raise translated(error, self.place) from error
-        self._written.add(thread)
+            raise translated(error, self.place, trial) from error
+        finally:
+            own.in_use = before
 
     def close(self) -> None:
         """Wait for the threads that use the log, and close it.
@@ -227,18 +239,18 @@ class Connections:
     def _alone(self, work: Callable[[], T]) -> T:
         thread = get_ident()
         with self._connection() as connection:
+            own = _Own(connection)
             try:
-                self._begin(connection)
-                self._own[thread] = connection
+                self._own[thread] = own  # before BEGIN: right after it, a signal handler may use the log
+                with self._used(own):
+                    self._begin(connection)
                 done = work()
-                connection.execute("COMMIT")
-            except psycopg.Error as error:
-                if is_lost(error, connection):
-                    raise _ConnectionLost(first_line(error)) from error
-                raise translated(error, self.place) from error
+                with self._used(own):
+                    ended = connection.execute("COMMIT").statusmessage
             finally:
                 self._own.pop(thread, None)
-                self._written.discard(thread)
+            if ended != "COMMIT":  # a statement has failed, and somebody has passed over the error
+                raise _ConnectionLost("the server has rolled the transaction back")
             return done
 
     def _begin(self, connection: Connection) -> None:
@@ -279,7 +291,7 @@ class Connections:
                 self._busy.pop(thread, None)
             else:  # a signal handler has used the log
                 self._busy[thread] = outer
-            if is_whole and _is_idle(connection) and not self._closed:
+            if is_whole and _is_idle(connection) and not self._closed and len(self._idle) < _MOST_IDLE:
                 self._idle.append(connection)
             else:
                 connection.close()  # the server rolls back what was interrupted

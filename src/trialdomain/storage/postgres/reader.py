@@ -5,6 +5,7 @@ from typing import Any
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.bounds import LONGEST_VALUE, SHORT_VALUE, Budget, FoundRow
+from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.heads import BEGUN, KeptHead
 from trialdomain.storage.postgres.connections import TOLD_SECONDS, Connection, Connections
 from trialdomain.storage.postgres.schema import LOCK_SPACE
@@ -276,15 +277,27 @@ class PostgresReader:
         return highest
 
     def wait_for_writers(self) -> None:
-        """Wait until every append that has told its recording time is recorded or refused."""
+        """Wait until every append that has told its recording time is recorded or refused.
+
+        Raises:
+            StoreFailed: the server follows another one; or somebody holds the lock for 30 seconds.
+        """
         if self._connections.in_transaction:
             return  # this thread holds the lock: there is no other
 
         def wait(connection: Connection) -> None:
+            ((follows,),) = connection.execute("SELECT pg_is_in_recovery()")
+            if follows:
+                raise StoreFailed(
+                    f"{self._connections.place} follows another server, and cannot say what is recorded there at this "
+                    f"moment: ask the primary server, or ask for an earlier moment or a position"
+                )
             connection.execute("SELECT pg_sleep(%s)", (TOLD_SECONDS,))
-            connection.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s::regclass::oid::int)", (LOCK_SPACE, self._connections.entries)
-            )
+            with connection.transaction():
+                connection.execute("SELECT set_config('lock_timeout', '30s', true)")
+                connection.execute(
+                    "SELECT pg_advisory_xact_lock(%s, %s::regclass::oid::int)", (LOCK_SPACE, self._connections.entries)
+                )
 
         self._connections.read(wait)
 

@@ -198,7 +198,7 @@ BEGIN
         RETURN;
     END IF;
     IF told_until IS NOT NULL AND added > 0 THEN
-        IF told_now > told_until THEN
+        IF told_now > told_until OR told_until > told_now + interval '0.3 s' THEN  -- late, or the clock was set back
             outcome := 'late';
             RETURN;
         END IF;
@@ -277,6 +277,7 @@ END $$;
 CREATE FUNCTION @.keep_checkpoint(of_trial text, of_size bigint, of_note text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM set_config('lock_timeout', '30s', true);
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
@@ -302,6 +303,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     highest bigint;
 BEGIN
+    PERFORM set_config('lock_timeout', '30s', true);
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'notification ids need READ COMMITTED' USING ERRCODE = 'TD004';
+    END IF;
     PERFORM pg_advisory_xact_lock(1953653869, '@.numbered'::regclass::oid::int);
     SELECT coalesce(max(numbered.id), 0) INTO highest FROM @.numbered;
     INSERT INTO @.numbered (id, trial, position)

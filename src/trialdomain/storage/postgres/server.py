@@ -16,6 +16,10 @@ OPTIONS: Mapping[str, object] = {
     "autocommit": True,
     "prepare_threshold": None,
     "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
     "application_name": "trialdomain",
 }
 """The options of every connection. No statement is prepared in a session, which PgBouncer may hand to another one."""
@@ -26,7 +30,7 @@ _WRITE = (
 _STARTING = "the database system is "
 """What a server says that is being started or stopped, or recovers; the client's library hides its error code."""
 _STARTING_SECONDS, _PAUSE_SECONDS = 10.0, 0.1
-_UNUSABLE = frozenset("'\"%@")
+_UNUSABLE = frozenset("'\"%@$")
 """Characters that the name of the schema of a log must not have, since it is written into functions."""
 _MAKING = LOCK_SPACE + 1
 """The first key of the advisory lock under which a log is made, so that two programs do not make it at once. The second
@@ -78,6 +82,8 @@ def _why(error: psycopg.Error) -> str:
     why = told.removeprefix("FATAL:").strip()
     if _STARTING in why:
         return f"{why}; wait, and try again"
+    if "too many clients" in why or "remaining connection slots" in why:
+        return f"{why}; raise max_connections of the server, or close some connections, and try again"
     if "password" in why:
         return f"{why}; give the right one in the address, in PGPASSWORD, or in the password file of PostgreSQL"
     if why != told or isinstance(error, psycopg.ProgrammingError):  # the server, or the driver, refused something
@@ -102,7 +108,9 @@ class Checked:
     def __init__(self, connection: psycopg.Connection[Any], place: str, *, readonly: bool, make: bool = True) -> None:
         self._place = place
         try:
-            found: list[Any] = connection.execute(_SETTINGS).fetchall()
+            with connection.transaction():
+                connection.execute("SET LOCAL quote_all_identifiers = off")  # quote_ident minds it
+                found: list[Any] = connection.execute(_SETTINGS).fetchall()
             schema, quoted, path, creates, self.server_clock, *settings = found[0]
             if schema is None:
                 raise LogUnusable(
@@ -110,9 +118,10 @@ class Checked:
                     f"ask its owner for USAGE, or name another as in options=-csearch_path%3DNAME"
                 )
             self.schema, self.quoted = str(schema), str(quoted)
-            if set(self.schema) & _UNUSABLE:
+            if set(self.schema) & _UNUSABLE or not self.schema.isprintable():
                 raise LogUnusable(
-                    f"{place}: the schema {self.schema!r} has a quote, % or @ in its name: choose another"
+                    f"{place}: the schema {self.schema!r} has a quote, %, @, $ or a control character in its name: "
+                    f"choose another"
                 )
             _check_settings(place, *settings, readonly=readonly)
             self.has_log = self._has_log(connection)
@@ -131,7 +140,7 @@ class Checked:
                 if make:
                     self.make(connection)
             if not readonly and (make or self.has_log):
-                refuse_changed(connection, self.schema, place)
+                refuse_changed(connection, self.schema, self.quoted, place)
         except psycopg.Error as error:
             raise translated(error, place) from error
 

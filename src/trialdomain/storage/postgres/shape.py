@@ -110,34 +110,34 @@ _ALL = (
 
 
 def shape_of(connection: psycopg.Connection[Any], schema: str) -> Shape:
-    """Describe what is in a schema; the schema's own name is written as ``@``."""
-    (quoted,) = connection.execute("SELECT quote_ident(%s)", (schema,)).fetchone() or ("",)
+    """Describe what is in a schema, with the schema's name before every name in it."""
     found: Shape = {}
     with connection.transaction():
         connection.execute("SET LOCAL search_path = ''")  # then every name is written with its schema
+        connection.execute("SET LOCAL quote_all_identifiers = off")
         for query in _ALL:
             for name, table, told in connection.execute(query.encode(), (schema,)):
-                definition = str(told).replace(f"{quoted}.", "@.")
                 before = f"{found[str(name)][1]}; and " if str(name) in found else ""
-                found[str(name)] = str(table).rpartition(".")[2], before + definition
+                found[str(name)] = str(table).rpartition(".")[2], before + str(told)
     return found
 
 
 @cache
 def made() -> Shape:
-    """Return the shape of a new log."""
+    """Return the shape of a new log; ``@`` stands for the name of its schema."""
     text = files(__package__).joinpath("shape.json").read_text(encoding="utf-8")
     return {name: (table, told) for name, (table, told) in json.loads(text).items()}
 
 
-def differences(found: Shape, *, of_tables: bool = False) -> Iterator[str]:
+def differences(found: Shape, quoted: str, *, of_tables: bool = False) -> Iterator[str]:
     """Say, in words, what is missing from a schema, was changed in it, or was added to it.
 
     Args:
         found: the shape of the schema.
+        quoted: the name of the schema, as the server writes it in SQL.
         of_tables: leave out what was added without changing a table of the log, such as another table.
     """
-    expected = made()
+    expected = {name: (table, told.replace("@.", f"{quoted}.")) for name, (table, told) in made().items()}
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
             yield f"the {name} is missing from the database"
@@ -148,11 +148,11 @@ def differences(found: Shape, *, of_tables: bool = False) -> Iterator[str]:
             yield f"the {name} of the database was changed"
 
 
-def refuse_changed(connection: psycopg.Connection[Any], schema: str, place: str) -> None:
+def refuse_changed(connection: psycopg.Connection[Any], schema: str, quoted: str, place: str) -> None:
     """Refuse to write to a log that is not as it was made.
 
     Raises:
         TablesChanged: something is missing or was changed, or a table of the log has something more.
     """
-    for why in differences(shape_of(connection, schema), of_tables=True):
+    for why in differences(shape_of(connection, schema), quoted, of_tables=True):
         raise TablesChanged(path=place, why=why)

@@ -103,9 +103,8 @@ class PostgresStore(PostgresReader, StoreRecorder):
         self._connections.check_writable()
         if within and self._connections.in_transaction:
             return self._append_within(trial, commands, read)
-        own = self._connections.own
-        if own is not None:
-            with self._connections.interrupted(own):
+        if self._connections.in_transaction:
+            with self._connections.interrupted():
                 return self.append(trial, commands, read=read)
         appended = self._appended(trial, commands, read)
         self._notify()
@@ -303,9 +302,8 @@ class PostgresStore(PostgresReader, StoreRecorder):
     def keep_note(self, trial: str, size: int, note: str, *, within: bool = False) -> None:
         """Store a checkpoint beside the entries; a verifier has its own copy elsewhere."""
         self._connections.check_writable()
-        own = self._connections.own
-        if own is not None and not within:
-            with self._connections.interrupted(own):
+        if self._connections.in_transaction and not within:
+            with self._connections.interrupted():
                 self.keep_note(trial, size, note)
             return
         query = self.written("SELECT @.keep_checkpoint(%s, %s, %s)")

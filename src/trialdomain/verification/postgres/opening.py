@@ -19,6 +19,7 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SETTINGS = {
     "search_path": "",  # no function or operator of another schema is found by a name
     "client_encoding": "UTF8",
+    "quote_all_identifiers": "off",
     "row_security": "off",  # a policy would hide rows, and run code: it becomes an error
     "constraint_exclusion": "off",  # or the planner would evaluate constraints, which may call a function
     "statement_timeout": "0",

@@ -134,7 +134,7 @@ class PostgresSource:
         )
         self._quoted, self._encoding = str(quoted), str(encoding)
         self._versions = self._schema_versions(place)
-        self._changed = list(differences(shape_of(connection, schema)))
+        self._changed = list(differences(shape_of(connection, schema), self._quoted))
         self._integrity = Integrity(self._all, self._tables, schema)
 
     @property
