@@ -390,6 +390,22 @@ class TestOpening:
             open_store(named)
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize(
+        "named",
+        [
+            *(" postgresql://u:secret@h/db", "'postgresql://u:secret@h/db'", "psql postgresql://u:secret@h/db"),
+            *("postgresql:u:secret@h/db", "jdbc:postgresql://h/db?password=secret", "host=h password=secret dbname=x"),
+        ],
+    )
+    def test_nor_is_one_in_what_only_resembles_an_address(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(AddressUnknown) as caught:
+            open_store(named)
+        assert "secret" not in str(caught.value)
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.parametrize("scheme", ["postgresql+psycopg", "mysql"])
     def test_a_password_in_an_address_is_not_repeated(self, scheme: str) -> None:
         with pytest.raises(AddressUnknown) as caught:

@@ -23,6 +23,8 @@ _ADDRESS = re.compile(r"[A-Z][A-Z0-9+.-]*://|(sqlite|file|memory|postgres|postgr
 """The beginning of an address: any scheme with two slashes, or the scheme of a database."""
 _WITH_USER = re.compile(r"(?!sqlite:|file:)([A-Z][A-Z0-9+.-]+:)/.*@", re.IGNORECASE | re.DOTALL)
 """The beginning of an address with a user, and perhaps a password, also where a slash is missing."""
+_OF_POSTGRES = re.compile(r"postgres\w*:/*[^/\s]|(^|\s)(host|hostaddr|dbname|password)\s*=", re.IGNORECASE)
+"""A piece of an address or of the parameters of PostgreSQL, anywhere in a text that is no address of a log."""
 NO_PSYCOPG = "a log in PostgreSQL needs psycopg, which is not installed: install trialdomain[postgres]"
 NO_LIBPQ = (
     "a log in PostgreSQL needs libpq, the client library of PostgreSQL, which psycopg does not find: install it, or "
@@ -111,7 +113,7 @@ def refuse_other_address(given: object) -> None:
         AddressUnknown: it is one; its password is not repeated.
     """
     text = PurePath.__str__(given) if is_a(given, PurePath) else plain(given)
-    if is_a(text, str) and _WITH_USER.match(text):
+    if is_a(text, str) and (_WITH_USER.match(text) or _OF_POSTGRES.search(text)):
         raise _unknown(text)
 
 
@@ -138,6 +140,8 @@ def _place(address: object) -> str | Path:
 
 def _without_secrets(given: object) -> object:
     """Cut an address after its scheme: the rest may have a password, and error messages go into log files."""
+    if is_a(given, str) and _OF_POSTGRES.search(given):
+        return "..."
     if is_a(given, str) and (found := _WITH_USER.match(given)):
         return f"{found[1]}//..."
     scheme, slashes, rest = given.partition("://") if is_a(given, str) else ("", "", "")

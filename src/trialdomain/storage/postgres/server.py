@@ -36,7 +36,8 @@ _MAKING = LOCK_SPACE + 1
 """The first key of the advisory lock under which a log is made, so that two programs do not make it at once. The second
 key is the number of its schema."""
 _SETTINGS = """
-SELECT current_schema(), quote_ident(current_schema()), current_setting('search_path'),
+SELECT set_config('quote_all_identifiers', 'off', true),
+    current_schema(), quote_ident(current_schema()), current_setting('search_path'),
     has_schema_privilege(current_schema(), 'CREATE'),
     extract(epoch FROM clock_timestamp())::float8,
     current_setting('server_version_num')::int, current_setting('server_encoding'),
@@ -108,10 +109,8 @@ class Checked:
     def __init__(self, connection: psycopg.Connection[Any], place: str, *, readonly: bool, make: bool = True) -> None:
         self._place = place
         try:
-            with connection.transaction():
-                connection.execute("SET LOCAL quote_all_identifiers = off")  # quote_ident minds it
-                found: list[Any] = connection.execute(_SETTINGS).fetchall()
-            schema, quoted, path, creates, self.server_clock, *settings = found[0]
+            found: list[Any] = connection.execute(_SETTINGS).fetchall()
+            _, schema, quoted, path, creates, self.server_clock, *settings = found[0]
             if schema is None:
                 raise LogUnusable(
                     f"{place}: no schema of the search_path ({path}) exists, or the role may not use it: create it, "
