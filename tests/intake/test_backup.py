@@ -1,6 +1,8 @@
 """A backup of a log that is in use is the log as it was at one moment, and can take its place."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 
@@ -10,7 +12,18 @@ from other_programs import consent
 from postgres_server import Server
 from site_desk import INVESTIGATOR, OPEN, day
 
-from trialdomain import HeadKey, LogUnusable, SigningKey, TreeSigner, Trials, backup, read_log, restore, verify
+from trialdomain import (
+    HeadKey,
+    LogCorrupt,
+    LogUnusable,
+    SigningKey,
+    TreeSigner,
+    Trials,
+    backup,
+    read_log,
+    restore,
+    verify,
+)
 from trialdomain.intake.restore import Restored
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.tree.merkle import Frontier
@@ -163,3 +176,14 @@ def test_a_dump_of_the_database_is_a_log_again(server: Server) -> None:
     with Trials.open(restored) as trials:
         consent(trials.trial(TRIAL).acting(INVESTIGATOR), "S002")
         assert len(list(trials.follow(wait=False))) == 6
+
+
+def test_what_a_log_is_without_its_first_entry(tmp_path: Path) -> None:
+    with Trials.open(tmp_path / "log.db") as trials:
+        consent(trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR), "S001")
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+        connection.execute("DROP TRIGGER entries_no_delete")
+        connection.execute("DELETE FROM entries WHERE position = 1")
+        connection.commit()
+    with read_log(tmp_path / "log.db") as log, pytest.raises(LogCorrupt, match="position 1 of trial NCT06245746"):
+        log.info()

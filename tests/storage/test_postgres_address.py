@@ -57,7 +57,7 @@ def test_one_of_another_kind_is_no_file_name(text: str) -> None:
         assert "pw" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["log.db", "a@b.db", "dir/a:b@c.db", "C:/a@b", "sqlite:////home/a@b/log.db", "x:y.db"])
+@pytest.mark.parametrize("text", ["log.db", "a@b.db", "dir/a:b@c.db", "C:/a@b", "sqlite:////data/a@b/log.db", "x:y.db"])
 def test_a_file_name_is_one(text: str) -> None:
     refuse_other_address(text)
     assert log_named(text) == Path(text)

@@ -5,7 +5,7 @@ from contextlib import closing
 from hashlib import sha256
 
 import pytest
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 from postgres_server import Server
 
 from trialdomain.errors import LogCorrupt, LogUnusable
@@ -185,3 +185,17 @@ def test_a_size_that_does_not_fit_the_entries_is_refused(server: Server, schema:
         ):
             record(other, 3, 4)
     assert server.sql("SELECT count(*) FROM entries", schema=schema) == [(2,)]
+
+
+def test_a_state_that_is_too_long_is_not_passed_over_by_a_subscription(
+    server: Server, schema: str, store: Store
+) -> None:
+    server.sql(
+        "ALTER TABLE entries DISABLE TRIGGER entries_no_change;"
+        "UPDATE entries SET state = convert_to(repeat('x', 5000000), 'UTF8') WHERE position = 1;"
+        "ALTER TABLE entries ENABLE TRIGGER entries_no_change",
+        schema=schema,
+    )
+    assert isinstance(store, ApplicationRecorder)
+    with pytest.raises(LogCorrupt, match="position 1 of trial T1 has a state that is longer than that of any entry"):
+        store.select_notifications(1, 10)

@@ -188,20 +188,9 @@ class Log(Mapping[str, LoggedTrial]):
     def follow(
         self, *, after: Mapping[str, int] | None = None, trial: str | None = None, wait: bool = True
     ) -> Iterator[Entry]:
-        """Yield every entry of the log once, in the order of its trial, as this and other processes record them.
+        """Yield every entry of the log once, in the order of its trial, as other processes record them.
 
-        Entries of one command follow one another, unless entries of other trials come between. Keep the last
-        ``entry.trial`` and ``entry.position`` that you have dealt with, and pass them as ``after`` to go on.
-
-        Args:
-            after: by trial, the last position that was seen; a trial that is not named is read from its beginning.
-            trial: follow only this trial, which may be registered later.
-            wait: look for new entries again and again, five times a second; False to stop at the end of the log.
-
-        Raises:
-            LogMoved: the log ends before a position that was seen.
-            EntryMalformed: an entry cannot be read; go on after its position to pass it over.
-            StoreClosed: the log was closed meanwhile.
+        See :meth:`trialdomain.Trials.follow`.
         """
         return follow(self._reader, after=after, trial=trial, wait=wait)
 

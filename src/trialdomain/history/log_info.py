@@ -5,6 +5,7 @@ from datetime import datetime
 
 import attrs
 
+from trialdomain.errors import LogCorrupt
 from trialdomain.reports.json import Json
 from trialdomain.reports.report import Block, Lines, Report
 from trialdomain.reports.table import Table
@@ -52,6 +53,9 @@ def info_of(reader: LogReader, *, exported: int | None = None) -> LogInfo:
     Args:
         reader: the open log.
         exported: the bytes of the file, where it is an export.
+
+    Raises:
+        LogCorrupt: the first or the last entry of a trial is missing, or cannot be read.
     """
     facts = reader.facts()
     return LogInfo(
@@ -78,7 +82,9 @@ def _trial(reader: LogReader, trial: str) -> TrialInfo:
 
 
 def _recorded_at(reader: LogReader, trial: str, position: int) -> datetime:
-    (stored,) = reader.in_log_order(trial, after=position - 1, until=position)
+    stored = next(reader.in_log_order(trial, after=position - 1, until=position), None)
+    if stored is None:
+        raise LogCorrupt(f"position {position} of trial {trial} is missing: verify the log")
     return entry_of(stored).meta.recorded_at
 
 

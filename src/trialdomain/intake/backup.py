@@ -5,7 +5,7 @@ from pathlib import Path
 from trialdomain.commands.coercion import check_callable
 from trialdomain.errors import LogUnusable
 from trialdomain.intake.new_log import new_log
-from trialdomain.intake.restore import Restored, restored_in
+from trialdomain.intake.restore import Restored, copy_file, restored_in
 from trialdomain.storage.copying import copy_log
 from trialdomain.storage.open_store import open_store, postgres_in
 from trialdomain.storage.postgres.address import PostgresAddress
@@ -38,11 +38,7 @@ def backup(log: str | Path, file: str | Path, *, progress: Progress = ignore_pro
         if isinstance(source, PostgresAddress):
             _copy(source, path, place=str(file), progress=progress)
         else:
-            store = SQLiteStore(source, readonly=True)
-            try:
-                store.copy_to(path)
-            finally:
-                store.close()
+            copy_file(source, path)
         return restored_in(path)
 
 

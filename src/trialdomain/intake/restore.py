@@ -47,11 +47,7 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = ignore_pr
     exported = named(file, what="the export")
     with new_log(log_target(log), progress=progress) as path:
         if is_database(exported):
-            source = SQLiteStore(exported, readonly=True)
-            try:
-                source.copy_to(path)
-            finally:
-                source.close()
+            copy_file(exported, path)
         else:
             store = open_store(path)
             try:
@@ -59,6 +55,15 @@ def restore(file: str | Path, log: str | Path, *, progress: Progress = ignore_pr
             finally:
                 store.close()
         return restored_in(path)
+
+
+def copy_file(log: Path, path: Path) -> None:
+    """Copy a SQLite log, as it is at this moment, into a new file; others may append meanwhile."""
+    source = SQLiteStore(log, readonly=True)
+    try:
+        source.copy_to(path)
+    finally:
+        source.close()
 
 
 def restored_in(path: Path) -> list[Restored]:

@@ -1,7 +1,5 @@
 """The translation of the errors of PostgreSQL and its driver."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -63,12 +61,3 @@ def translated(error: psycopg.Error, place: str, trial: str | None = None) -> Tr
             f"{place}: {why}: a table or a function of the log is missing or was replaced; verify the log"
         )
     return LogUnusable(f"{place}: {why}: nothing was recorded; verify the log")
-
-
-@contextmanager
-def translated_errors(place: str, trial: str | None = None) -> Iterator[None]:
-    """Translate the errors of the server within a block."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translated(error, place, trial) from error

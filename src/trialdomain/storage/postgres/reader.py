@@ -249,6 +249,9 @@ class PostgresReader:
         """Read across all streams by notification id, which is no position.
 
         Entries get their ids after their commit. A reader that may not write sees those that have one.
+
+        Raises:
+            LogCorrupt: a state is longer than that of any entry: to pass it over would be to miss an entry.
         """
         self.last_id()
         query, values = "numbered.id >= %s", list[object]([first])
@@ -259,12 +262,17 @@ class PostgresReader:
             query += " AND entries.name = ANY (%s)"
             values.append(list(names))
         rows = self._all(
-            "SELECT entries.stream, entries.version, entries.name, entries.state, numbered.id, entries.trial,"
-            " entries.position FROM @.numbered JOIN @.entries USING (trial, position)"
-            f" WHERE {query} AND octet_length(entries.state) <= {LONGEST_VALUE} ORDER BY numbered.id LIMIT %s",
+            "SELECT entries.stream, entries.version, entries.name,"
+            f" CASE WHEN octet_length(entries.state) <= {LONGEST_VALUE} THEN entries.state END,"
+            " numbered.id, entries.trial, entries.position"
+            " FROM @.numbered JOIN @.entries USING (trial, position)"
+            f" WHERE {query} ORDER BY numbered.id LIMIT %s",
             *values,
             limit,
         )
+        for *_, state, _, trial, position in rows:
+            if state is None:
+                raise _too_long(trial, position)
         return [PlacedNotification(*row) for row in rows]
 
     def last_id(self) -> int | None:
@@ -341,11 +349,15 @@ class PostgresReader:
             position,
         )
         if not found or found[0][0] is None:
-            raise LogCorrupt(
-                f"position {short(position)} of trial {short(trial, 70)} has a state that is longer than that of any "
-                f"entry: verify the log"
-            )
+            raise _too_long(trial, position)
         whole = (*row[:5], found[0][0])
         if budget is not None:
             budget.take(whole)
         return whole
+
+
+def _too_long(trial: object, position: object) -> LogCorrupt:
+    return LogCorrupt(
+        f"position {short(position)} of trial {short(trial, 70)} has a state that is longer than that of any entry: "
+        f"verify the log"
+    )
