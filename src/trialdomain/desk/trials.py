@@ -29,6 +29,8 @@ from trialdomain.storage.store import Store
 from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import check_id
+from trialdomain.views.table_view import TableView
+from trialdomain.views.views import Views
 
 
 def _new_id() -> str:
@@ -139,6 +141,14 @@ class Trials:
             name: a code for the receiver, such as ``billing``; each has its own positions.
         """
         return Outbox(check_id("outbox", name), self._store)
+
+    def views(self, *own: TableView) -> Views:
+        """Open the views of the log as tables, which are made in its place: in a file, or a schema, beside it.
+
+        Args:
+            own: further views, of your own classes.
+        """
+        return Views(self._store, own)
 
     @property
     def application(self) -> LogApplication:

@@ -271,11 +271,11 @@ def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Saf
         not_infused=_count((one, one.events) for one in exposures if one.infused_on is None),
         periods=tuple(_period(number, infused, book.protocol, on=on) for number in days),
         grading=book.protocol.grading,
-        events=tuple(_listed(one, event, book.protocol, on=on) for one in exposures for event in one.events),
+        events=tuple(listed(one, event, book.protocol, on=on) for one in exposures for event in one.events),
     )
 
 
-def _listed(one: Exposure, event: Event, protocol: TrialProtocol, *, on: date) -> Listed:
+def listed(one: Exposure, event: Event, protocol: TrialProtocol, *, on: date) -> Listed:
     since = event.since
     return Listed(
         subject=one.subject,

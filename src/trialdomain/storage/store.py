@@ -12,6 +12,8 @@ import attrs
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent, Subscription
 from typing_extensions import override
 
+from trialdomain.storage.view_tables import ViewTables
+
 T = TypeVar("T")
 UNKNOWN_REQUEST = b""
 """The placeholder for the hash of a request in a log that was restored from an export, which has no hashes."""
@@ -193,6 +195,21 @@ class LogReader(Protocol):
 
     def facts(self) -> StoreFacts:
         """Return what the store knows of the log besides its entries."""
+        ...
+
+    def has_views(self) -> bool:
+        """Say whether views of the log were ever made."""
+        ...
+
+    def view_tables(self, *, make: bool) -> ViewTables:
+        """Open the tables of the views of the log.
+
+        Args:
+            make: whether to make their place, if there is none.
+
+        Raises:
+            ViewsUnusable: a log in memory has no views; or their place is taken, or does not exist.
+        """
         ...
 
     def notes(self, trial: str) -> list[tuple[int, str]]:

@@ -70,7 +70,7 @@ class Connections:
         """The name of the log's schema, as the server writes it in SQL."""
         self._clock = float(checked.server_clock), monotonic()
         """A time of the server, and the monotonic time of this process when it had arrived."""
-        self._conninfo = address.conninfo
+        self.conninfo = address.conninfo
         self._idle: list[Connection] = []
         self._busy: dict[int, Connection] = {}
         """By thread: the connection that it uses."""
@@ -304,7 +304,7 @@ class Connections:
                 if not connection.closed:
                     return connection
         try:
-            return connect(self._conninfo, self.place)
+            return connect(self.conninfo, self.place)
         except LogUnusable as error:
             why, _, _ = str(error).removeprefix(f"{self.place} cannot be opened: ").partition(";")
             raise _ConnectionLost(why) from None

@@ -9,6 +9,7 @@ from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.heads import BEGUN, KeptHead
 from trialdomain.storage.postgres.connections import TOLD_SECONDS, Connection, Connections
 from trialdomain.storage.postgres.schema import LOCK_SPACE
+from trialdomain.storage.postgres.view_tables import PostgresViewTables
 from trialdomain.storage.rows import command_in, counted, entry_in, is_number, name_in
 from trialdomain.storage.store import CommandRow, PlacedNotification, Row, StoredEntry, StoreFacts
 from trialdomain.values.given.text import short
@@ -143,6 +144,19 @@ class PostgresReader:
         ):
             yield from (leaf for _, leaf in rows)
             after = rows[-1][0]
+
+    def has_views(self) -> bool:
+        """Say whether views of the log were ever made."""
+        ((found,),) = self._all("SELECT to_regnamespace(quote_ident(current_schema() || '_views')) IS NOT NULL")
+        return bool(found)
+
+    def view_tables(self, *, make: bool) -> PostgresViewTables:
+        """Open the tables of the views of the log, in a schema beside it.
+
+        Raises:
+            ViewsUnusable: the place of the schema is taken, or it may not be made, or does not exist.
+        """
+        return PostgresViewTables(self._connections.conninfo, self._connections.place, make=make)
 
     def notes(self, trial: str) -> list[tuple[int, str]]:
         """Return the checkpoints that the log keeps of a trial, each with its size, the newest last.

@@ -209,6 +209,11 @@ class Connections:
         self._gate.resume()
 
     @property
+    def database(self) -> Path | None:
+        """The path of the file of this log; None in memory."""
+        return self._file
+
+    @property
     def identities(self) -> set[Identity]:
         """The files that SQLite has open for this log."""
         return set() if self._place is None else self._place.identities

@@ -13,7 +13,9 @@ from trialdomain.storage.sqlite.bounds import page, whole
 from trialdomain.storage.sqlite.connections import Connections
 from trialdomain.storage.sqlite.rows import head_of, version_of
 from trialdomain.storage.sqlite.schema import WITH_CURSORS
+from trialdomain.storage.sqlite.view_tables import SQLiteViewTables, views_file
 from trialdomain.storage.store import CommandRow, PlacedNotification, Row, StoredEntry, StoreFacts
+from trialdomain.storage.view_tables import ViewsUnusable
 
 _PAGE = 2_000
 _FEW = 20
@@ -139,6 +141,22 @@ class SQLiteReader:
         ):
             yield from (leaf for _, leaf in rows)
             after = rows[-1][0]
+
+    def has_views(self) -> bool:
+        """Say whether views of the log were ever made."""
+        file = self._connections.database
+        return file is not None and views_file(file).exists()
+
+    def view_tables(self, *, make: bool) -> SQLiteViewTables:
+        """Open the tables of the views of the log, in a file beside it.
+
+        Raises:
+            ViewsUnusable: the log is in memory; or the place of the file is taken, or it does not exist.
+        """
+        file = self._connections.database
+        if file is None:
+            raise ViewsUnusable("a log in memory, and an export, has no views: use a log in a file or in PostgreSQL")
+        return SQLiteViewTables(file, make=make)
 
     def notes(self, trial: str) -> list[tuple[int, str]]:
         """Return the checkpoints that the log keeps of a trial, each with its size, the newest last.

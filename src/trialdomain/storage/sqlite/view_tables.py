@@ -1,0 +1,340 @@
+"""The views of a log in SQLite: a file beside the log, so that views and the log never wait for each other."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from trialdomain.storage.view_tables import (
+    Cells,
+    Column,
+    Generation,
+    Kind,
+    Moved,
+    Replaced,
+    Table,
+    Tracked,
+    ViewsUnusable,
+)
+
+APPLICATION_ID = 0x74726476
+"""``trdv`` in ASCII, in the header of every file of views."""
+_VERSION = 1
+_BUSY_SECONDS = 30.0
+_AT_ONCE = 1_000
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE view_generation (
+    view TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    live INTEGER NOT NULL CHECK (live IN (0, 1)),
+    definition TEXT NOT NULL,
+    PRIMARY KEY (view, generation)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE view_progress (
+    view TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    trial TEXT NOT NULL,
+    position INTEGER NOT NULL CHECK (position >= 0),
+    leaf BLOB NOT NULL,
+    failed_at INTEGER,
+    why TEXT,
+    PRIMARY KEY (view, generation, trial)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE view_look (
+    trial TEXT PRIMARY KEY,
+    head INTEGER NOT NULL,
+    looked_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE VIEW about AS
+    SELECT view_progress.trial, view, position, head, max(0, head - position) AS lag, failed_at, why, looked_at
+    FROM view_progress JOIN view_generation USING (view, generation) LEFT JOIN view_look USING (trial)
+    WHERE live;
+"""
+_GENERATIONS = "SELECT view, generation, live, definition FROM view_generation ORDER BY view, generation"
+_TRACKED = (
+    "SELECT view, generation, trial, position, leaf, failed_at, why FROM view_progress"
+    " ORDER BY view, generation, trial"
+)
+_TYPES: Mapping[Kind, str] = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER"}
+_Values: TypeAlias = tuple[object, ...]
+
+
+def views_file(log: Path) -> Path:
+    """Return the file with the views of a log: ``trial-views.db`` beside ``trial.db``."""
+    return log.with_name(f"{log.stem}-views{log.suffix}")
+
+
+class SQLiteViewTables:
+    """The views of a log in a SQLite file, in a file beside it.
+
+    Args:
+        log: the file of the log.
+        make: whether to make the file, if it does not exist.
+
+    Raises:
+        ViewsUnusable: the file is not one of views, cannot be opened, or does not exist and is not to be made.
+    """
+
+    def __init__(self, log: Path, *, make: bool) -> None:
+        file = views_file(log)
+        self.place = str(file)
+        if not make and not file.exists():
+            raise ViewsUnusable(f"{self.place} does not exist: the log has no views yet; rebuild them")
+        with self._translated():
+            mode = "rwc" if make else "rw"
+            uri = f"{file.resolve().as_uri()}?mode={mode}"
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+        try:
+            with self._translated():
+                self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self) -> None:
+        self._connection.execute("PRAGMA trusted_schema = OFF")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")  # what is lost with the power is made again
+        with self._transaction():
+            if not self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+        (found,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if (found, version) != (APPLICATION_ID, _VERSION):
+            raise ViewsUnusable(f"{self.place} is not a file of views of this version: move it away, and rebuild them")
+
+    def generations(self) -> list[Generation]:
+        """Return every generation; see :class:`trialdomain.storage.view_tables.ViewTables`, here and below."""
+        with self._translated():
+            rows = self._connection.execute(_GENERATIONS).fetchall()
+        return [Generation(view, number, bool(live), definition) for view, number, live, definition in rows]
+
+    def tracked(self) -> list[Tracked]:
+        """Return how far every generation has come, by trial."""
+        with self._translated():
+            rows = self._connection.execute(_TRACKED).fetchall()
+        return [
+            Tracked(
+                view=view,
+                generation=generation,
+                trial=trial,
+                position=position,
+                leaf=leaf,
+                failed_at=failed_at,
+                why=why,
+            )
+            for view, generation, trial, position, leaf, failed_at, why in rows
+        ]
+
+    def begin(self, table: Table) -> int:
+        """Make the table of a new generation, and return its number; drop those that nobody has swapped in."""
+        with self._translated(), self._transaction():
+            found = [one for one in self.generations() if one.view == table.name]
+            for one in found:
+                if not one.live:
+                    self._drop(one.view, one.number)
+            number = max((one.number for one in found), default=0) + 1
+            self._connection.execute(_create(table, number))
+            self._connection.execute(
+                f"CREATE INDEX {_index(table.name, number)} ON {_named(table.name, number)} (trial, view_unit)"
+            )
+            self._connection.execute(
+                "INSERT INTO view_generation VALUES (?, ?, 0, ?)", (table.name, number, table.definition)
+            )
+            return number
+
+    def add(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
+        """Add rows to a generation that is being built."""
+        with self._translated(), self._transaction():
+            if not self._is_known(table.name, generation):
+                raise ViewsUnusable(f"{self.place}: another program began to rebuild {table.name}: let it finish")
+            self._insert(table, generation, trial, rows)
+
+    def move(self, moved: Moved) -> list[str]:
+        """Replace rows and move positions, in one transaction; return the views that were moved."""
+        with self._translated(), self._transaction():
+            return [one.table.name for one in moved.changes if self._moved(moved, one)]
+
+    def swap(self, table: Table, generation: int) -> bool:
+        """Show readers a new generation instead of the live one, and drop the old one."""
+        columns = ", ".join(["trial", *(one.name for one in table.columns)])
+        with self._translated(), self._transaction():
+            if self._is_behind(table.name, generation):
+                return False
+            live = [one for one in self.generations() if one.view == table.name and one.number != generation]
+            self._connection.execute(f"DROP VIEW IF EXISTS {table.name}")
+            for one in live:
+                self._drop(one.view, one.number)
+            self._connection.execute(
+                f"CREATE VIEW {table.name} AS SELECT {columns} FROM {_named(table.name, generation)}"  # noqa: S608 - checked names
+            )
+            self._connection.execute(
+                "UPDATE view_generation SET live = 1 WHERE view = ? AND generation = ?", (table.name, generation)
+            )
+        return True
+
+    def clear(self, views: Iterable[str], trial: str | None) -> int:
+        """Take live views that were set aside up again."""
+        with self._translated(), self._transaction():
+            return sum(
+                self._connection.execute(
+                    "UPDATE view_progress SET failed_at = NULL, why = NULL"
+                    " WHERE view = ? AND failed_at IS NOT NULL AND trial = coalesce(?, trial)"
+                    " AND generation IN (SELECT generation FROM view_generation AS g WHERE g.view = ? AND g.live)",
+                    (view, trial, view),
+                ).rowcount
+                for view in views
+            )
+
+    def looked(self, at: datetime, heads: Mapping[str, int]) -> None:
+        """Store when the log was looked at last, and where its trials ended."""
+        with self._translated(), self._transaction():
+            self._connection.executemany(
+                "INSERT INTO view_look VALUES (?, ?, ?)"
+                " ON CONFLICT (trial) DO UPDATE SET head = excluded.head, looked_at = excluded.looked_at",
+                [(trial, head, at.isoformat()) for trial, head in heads.items()],
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _moved(self, moved: Moved, change: Replaced) -> bool:
+        view, generation = change.table.name, change.generation
+        if not self._is_known(view, generation):
+            return False
+        if moved.before == 0:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO view_progress VALUES (?, ?, ?, 0, x'', NULL, NULL)",
+                (view, generation, moved.trial),
+            )
+        found = self._connection.execute(
+            "UPDATE view_progress SET position = ?, leaf = ?, failed_at = ?, why = ?"
+            " WHERE view = ? AND generation = ? AND trial = ? AND position = ? AND failed_at IS NULL",
+            (moved.after, moved.leaf, moved.failed_at, moved.why, view, generation, moved.trial, moved.before),
+        )
+        if found.rowcount != 1:
+            return False
+        delete = f"DELETE FROM {_named(view, generation)} WHERE trial = ?"  # noqa: S608 - a checked name
+        if change.units is None:
+            self._connection.execute(delete, (moved.trial,))
+        else:
+            self._connection.executemany(f"{delete} AND view_unit = ?", [(moved.trial, unit) for unit in change.units])
+        self._insert(change.table, generation, moved.trial, change.rows)
+        return True
+
+    def _insert(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
+        marks = ", ".join("?" * (len(table.columns) + 2))
+        statement = f"INSERT INTO {_named(table.name, generation)} VALUES ({marks})"  # noqa: S608 - a checked name
+        converters = [_CONVERTERS[one.kind] for one in table.columns]
+        converted = _converted(trial, rows, converters)
+        while some := list(islice(converted, _AT_ONCE)):
+            self._connection.executemany(statement, some)
+
+    def _is_known(self, view: str, generation: int) -> bool:
+        query = "SELECT 1 FROM view_generation WHERE view = ? AND generation = ?"
+        return self._connection.execute(query, (view, generation)).fetchone() is not None
+
+    def _is_behind(self, view: str, generation: int) -> bool:
+        """Say whether the live generation has come further than a new one in any trial."""
+        query = (
+            "SELECT 1 FROM view_progress AS old JOIN view_generation AS g USING (view, generation)"
+            " LEFT JOIN view_progress AS new ON new.view = old.view AND new.trial = old.trial AND new.generation = ?"
+            " WHERE old.view = ? AND g.live AND coalesce(new.position, 0) < old.position AND new.failed_at IS NULL"
+        )
+        return self._connection.execute(query, (generation, view)).fetchone() is not None
+
+    def _drop(self, view: str, generation: int) -> None:
+        self._connection.execute(f"DROP TABLE IF EXISTS {_named(view, generation)}")
+        for table in ("view_progress", "view_generation"):
+            self._connection.execute(f"DELETE FROM {table} WHERE view = ? AND generation = ?", (view, generation))  # noqa: S608 - one of ours
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise ViewsUnusable(f"{self.place}: a row does not fit the columns of its view: {error}") from error
+        except sqlite3.Error as error:
+            raise ViewsUnusable(
+                f"{self.place}: {error}: the views were not changed; check the file, and try again"
+            ) from error
+
+
+def _named(view: str, generation: int) -> str:
+    return f"view_{view}_{generation}"
+
+
+def _index(view: str, generation: int) -> str:
+    return f"view_{view}_{generation}_by_unit"
+
+
+def _create(table: Table, generation: int) -> str:
+    columns = ["trial TEXT NOT NULL", "view_unit TEXT NOT NULL", *map(_column, table.columns)]
+    return f"CREATE TABLE {_named(table.name, generation)} ({', '.join(columns)}) STRICT"
+
+
+def _column(one: Column) -> str:
+    words = ", ".join(f"'{word}'" for word in one.words)
+    checked = f" CHECK ({one.name} IN ({words}))" if words else ""
+    return f"{one.name} {_TYPES.get(one.kind, 'TEXT')}{' NOT NULL' if one.required else ''}{checked}"
+
+
+def _converted(
+    trial: str, rows: Iterable[tuple[str, Cells]], converters: Sequence[Callable[[Any], object]]
+) -> Iterator[_Values]:
+    for unit, cells in rows:
+        yield (
+            trial,
+            unit,
+            *(
+                None if value is None else convert(value)
+                for convert, value in zip(converters, cells, strict=True)
+            ),
+        )
+
+
+def _positions(value: Iterable[int]) -> str:
+    return json.dumps(list(value))
+
+
+def _date(value: date) -> str:
+    return value.isoformat()
+
+
+def _time(value: datetime) -> str:
+    return value.isoformat()
+
+
+def _number(value: Decimal) -> str:
+    return format(value, "f")
+
+
+_CONVERTERS: Mapping[Kind, Callable[[Any], object]] = {
+    Kind.TEXT: str,
+    Kind.INTEGER: int,
+    Kind.NUMBER: _number,
+    Kind.BOOLEAN: int,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.POSITIONS: _positions,
+}
+"""By the kind of a column: the form of a value in SQLite, which has neither decimals nor dates."""

@@ -1,0 +1,308 @@
+"""Making the rows of views: of a whole trial, or of what some entries change."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import attrs
+
+from trialdomain.commands.memory import Known, Memory, uncounted
+from trialdomain.errors import LogCorrupt, LogUnusable, TrialError
+from trialdomain.events.access import AccessRefused
+from trialdomain.events.entries import target_version
+from trialdomain.events.recorded import Entry
+from trialdomain.events.registry import NAMES
+from trialdomain.events.trial import ProtocolAmended, TrialRegistered
+from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.store import LogReader, StoredEntry
+from trialdomain.storage.view_tables import Cells, Table
+from trialdomain.tree.leaf import leaf_hash
+from trialdomain.values.ids import access_stream, participant_stream, subject_of
+from trialdomain.views.known import KnownParticipant, KnownTrial
+from trialdomain.views.table_view import TableView, cells_of
+
+Rows: TypeAlias = list[tuple[str, Cells]]
+"""Rows, each with its unit: a participant's code, or an empty text for the trial."""
+Views: TypeAlias = Mapping[str, tuple[TableView, Table]]
+OF_TRIAL = ""
+_ENTRIES_AT_ONCE = 100_000
+"""The entries whose rows are added in one transaction to a generation that nobody reads yet."""
+_LONGEST_WHY = 500
+
+
+@attrs.frozen
+class Failure:
+    """The entry that a view could not take."""
+
+    position: int
+    why: str
+
+
+@attrs.frozen
+class _Touched:
+    """What some entries change."""
+
+    subjects: frozenset[str]
+    of_trial: bool
+    """Whether the rows of the trial may have changed."""
+    everything: bool
+    """Whether the rows of every participant may have changed."""
+
+
+class Maker:
+    """Makes the rows of views of one log.
+
+    Args:
+        log: the log, which is only read.
+    """
+
+    def __init__(self, log: LogReader) -> None:
+        self._log = log
+        self._memory = Memory()
+
+    def leaf(self, trial: str, position: int) -> bytes:
+        """Return the leaf hash of an entry; empty for position 0."""
+        stored = self._stored(trial, position)
+        if stored is None:
+            return b""
+        return leaf_hash(
+            stream=str(stored.originator_id),
+            version=stored.originator_version,
+            topic=stored.topic,
+            state=bytes(stored.state),
+        )
+
+    def whole_command(self, trial: str, position: int, head: int) -> int:
+        """Return the position of the last entry of the command that has a position, at most the head."""
+        stored = self._stored(trial, position)
+        if stored is None or position == head:
+            return head
+        try:
+            meta = entry_of(stored).meta
+        except LogCorrupt:
+            return position
+        return min(head, position - meta.part + meta.parts)
+
+    def whole_before(self, trial: str, position: int) -> int:
+        """Return the last position before another at which a command ends."""
+        at = position - 1
+        while at > 0:
+            stored = self._stored(trial, at)
+            if stored is None:
+                return at
+            try:
+                meta = entry_of(stored).meta
+            except LogCorrupt:
+                at -= 1
+                continue
+            if meta.part == meta.parts:
+                return at
+            at -= meta.part
+        return max(0, at)
+
+    def all_rows(
+        self,
+        views: Views,
+        trial: str,
+        until: int,
+        *,
+        add: Callable[[Mapping[str, Rows]], None] | None = None,
+        count: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Rows | Failure]:
+        """Make every row of a trial.
+
+        Args:
+            views: the views, with their tables.
+            trial: the trial.
+            until: the last position.
+            add: called with rows from time to time, which are then not returned; None to return all rows.
+            count: called with the number of entries of each stream.
+        """
+        made: dict[str, Rows | Failure] = {name: [] for name in views}
+        known = self._known(made, trial, until, low=0)
+        if known is None:
+            return made
+        pending = 0
+        for stream, rows in self._log.streams(trial, until=until):
+            subject = subject_of(stream)
+            if subject is not None:
+                self._participant(views, made, known, subject, lambda: list(entries_of(stream, rows)), low=0)  # noqa: B023 - called at once
+            count(len(rows))
+            pending += len(rows)
+            if add is not None and pending >= _ENTRIES_AT_ONCE:
+                add({name: some for name, some in made.items() if not isinstance(some, Failure)})
+                made.update({name: [] for name, some in made.items() if not isinstance(some, Failure)})
+                pending = 0
+        self._of_trial(views, made, known, low=0)
+        return made
+
+    def changed_rows(
+        self, views: Views, trial: str, after: int, until: int
+    ) -> tuple[dict[str, Rows | Failure], Sequence[str] | None]:
+        """Make the rows that the entries after a position may have changed.
+
+        Returns:
+            The rows by view, and the units whose rows they replace; None for all.
+        """
+        made: dict[str, Rows | Failure] = {name: [] for name in views}
+        known = self._known(made, trial, until, low=after)
+        if known is None:
+            return made, ()
+        touched = self._touched(known, trial, after, until)
+        if touched.everything:
+            return self.all_rows(views, trial, until), None
+        for subject in sorted(touched.subjects):
+            stream = participant_stream(trial, subject)
+
+            def read(stream: str = stream) -> list[Entry]:
+                return list(entries_of(stream, self._log.stream(stream, until=until)))
+
+            self._participant(views, made, known, subject, read, low=after)
+        units = sorted(touched.subjects)
+        if touched.of_trial:
+            self._of_trial(views, made, known, low=after)
+            units.append(OF_TRIAL)
+        return made, units
+
+    def _known(self, made: dict[str, Rows | Failure], trial: str, until: int, *, low: int) -> KnownTrial | None:
+        """Read the trial and its cohorts; where an entry cannot be read, no view can be made."""
+        try:
+            return KnownTrial(self._log, self._memory.at(self._log, trial, until, committed=True))
+        except LogUnusable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with an entry, the views say so
+            self._memory.forget(trial)
+            position = getattr(error, "position", None)
+            failure = Failure(position if isinstance(position, int) else low + 1, _why(error))
+            made.update(dict.fromkeys(made, failure))
+            return None
+
+    def _touched(self, known: KnownTrial, trial: str, after: int, until: int) -> _Touched:
+        skipped = {NAMES[kind] for kind in (*uncounted(known.versions), AccessRefused)}
+        subjects, of_trial, everything = set[str](), False, False
+        for row in self._log.in_log_order(trial, after=after, until=until):
+            stream = str(row.originator_id)
+            subject = subject_of(stream)
+            of_trial = of_trial or row.topic not in skipped
+            if subject is not None:
+                subjects.add(subject)
+            elif stream != access_stream(trial):
+                entry = entry_of(row)
+                fact: object = entry.fact
+                everything = everything or isinstance(fact, TrialRegistered | ProtocolAmended)
+                everything = everything or target_version(entry) is not None
+                cause = entry.envelope.caused_by
+                named = getattr(fact, "subject", None), None if cause is None else subject_of(cause.stream)
+                subjects |= {one for one in named if one is not None}
+        for subject in tuple(subjects):
+            subjects |= set(known.released_by(participant_stream(trial, subject)))
+        return _Touched(frozenset(subjects), of_trial, everything)
+
+    def _participant(  # noqa: PLR0917 - the parts of one step
+        self,
+        views: Views,
+        made: dict[str, Rows | Failure],
+        known: KnownTrial,
+        subject: str,
+        read: Callable[[], list[Entry]],
+        *,
+        low: int,
+    ) -> None:
+        """Make the rows of one participant for each view that has not failed before."""
+        try:
+            entries = read()
+        except LogUnusable:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            position = getattr(error, "position", None)
+            for name in views:
+                _fail(made, name, position if isinstance(position, int) else low + 1, error)
+            return
+        if not entries:
+            return
+        participant = KnownParticipant(known, subject, entries)
+        for name, (view, table) in views.items():
+            try:
+                rows = [(subject, cells_of(table, row)) for row in view.of_participant(participant)]
+            except LogUnusable:
+                raise
+            except Exception as error:  # noqa: BLE001 - a view may be of anyone's making
+                _fail(made, name, self._to_blame(view, table, participant, low), error)
+                continue
+            found = made[name]
+            if not isinstance(found, Failure):
+                found += rows
+
+    def _of_trial(self, views: Views, made: dict[str, Rows | Failure], known: KnownTrial, *, low: int) -> None:
+        """Make the rows of the trial for each view that has not failed before."""
+        for name, (view, table) in views.items():
+            found = made[name]
+            if isinstance(found, Failure):
+                continue
+            try:
+                found += [(OF_TRIAL, cells_of(table, row)) for row in view.of_trial(known)]
+            except LogUnusable:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                _fail(made, name, self._trial_to_blame(view, table, known, low), error)
+
+    def _to_blame(self, view: TableView, table: Table, participant: KnownParticipant, low: int) -> int:
+        """Find the first entry of a participant with which a view fails."""
+
+        def fails(number: int) -> bool:
+            first = KnownParticipant(participant.trial, participant.subject, participant.recorded[:number])
+            try:
+                for row in view.of_participant(first):
+                    cells_of(table, row)
+            except Exception:  # noqa: BLE001 - whatever it raises
+                return True
+            return False
+
+        positions = [entry.position for entry in participant.recorded]
+        good = sum(position <= low for position in positions)
+        bad = len(positions)
+        if good == bad or (good and fails(good)):
+            return low + 1  # an entry of the trial or of a cohort is to blame
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (good, middle) if fails(middle) else (middle, bad)
+        return positions[bad - 1]
+
+    def _trial_to_blame(self, view: TableView, table: Table, known: KnownTrial, low: int) -> int:
+        """Find the first entry with which a view of the trial fails."""
+
+        def fails(position: int) -> bool:
+            tail = self._stored(known.trial, position)
+            try:
+                if tail is not None:
+                    earlier = KnownTrial(self._log, Known.read(self._log, tail))
+                    for row in view.of_trial(earlier):
+                        cells_of(table, row)
+            except LogUnusable:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it raises
+                return True
+            return False
+
+        good, bad = low, known.position
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            good, bad = (good, middle) if fails(middle) else (middle, bad)
+        return bad
+
+    def _stored(self, trial: str, position: int) -> StoredEntry | None:
+        if position < 1:
+            return None
+        return next(iter(self._log.in_log_order(trial, after=position - 1, until=position)), None)
+
+
+def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exception) -> None:
+    """Remember the earliest entry that a view could not take."""
+    before = made[name]
+    if not isinstance(before, Failure) or position < before.position:
+        made[name] = Failure(position, _why(error))
+
+
+def _why(error: Exception) -> str:
+    told = str(error) if isinstance(error, TrialError) else f"{type(error).__name__}: {error}"
+    return told.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:_LONGEST_WHY]
+

@@ -1,0 +1,36 @@
+"""The tables that this library makes of every log."""
+
+from trialdomain.views.table_view import TableView
+from trialdomain.views.tables.changes import CorrectionTable, DeviationTable
+from trialdomain.views.tables.endpoints import EndpointValueTable
+from trialdomain.views.tables.levels import (
+    CohortTable,
+    DltAssessmentTable,
+    EscalationDecisionTable,
+    LevelStandingTable,
+)
+from trialdomain.views.tables.people import AdverseEventTable, LaboratoryValueTable, ParticipantTable
+
+STANDARD_VIEWS: tuple[TableView, ...] = (
+    ParticipantTable(),
+    CohortTable(),
+    LevelStandingTable(),
+    DltAssessmentTable(),
+    AdverseEventTable(),
+    LaboratoryValueTable(),
+    EndpointValueTable(),
+    EscalationDecisionTable(),
+    DeviationTable(),
+    CorrectionTable(),
+)
+ABOUT = (
+    ("trial", "The code of the trial."),
+    ("view", "The name of the view."),
+    ("position", "The last position of the trial whose entry is in the rows of the view."),
+    ("head", "The last position of the trial; in SQLite, as it was at looked_at."),
+    ("lag", "How many entries the view is behind."),
+    ("failed_at", "The position of the entry that the view could not take; empty where all is well."),
+    ("why", "What was wrong with it."),
+    ("looked_at", "When the log was last looked at for new entries."),
+)
+"""The columns of the table ``about``, which the store makes, and what they say."""
