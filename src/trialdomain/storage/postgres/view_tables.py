@@ -57,13 +57,14 @@ CREATE TABLE @.view_progress (
 ) WITH (fillfactor = 50);
 CREATE TABLE @.view_look (
     trial text COLLATE "C" PRIMARY KEY,
-    head bigint NOT NULL,
     looked_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 CREATE VIEW @.about AS
-    SELECT view_progress.trial, view, position, head, greatest(0, head - position) AS lag, failed_at, why, looked_at
+    SELECT heads.trial, view, position, heads.size AS head, greatest(0, heads.size - position) AS lag,
+        failed_at, why, looked_at
     FROM @.view_progress JOIN @.view_generation USING (view, generation)
-    LEFT JOIN @.view_look USING (trial) WHERE state = 'live';
+    JOIN %LOG%.heads ON heads.trial = view_progress.trial
+    LEFT JOIN @.view_look ON view_look.trial = heads.trial WHERE state = 'live';
 """
 _RELATIONS = """
 SELECT c.relname::text FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -112,8 +113,8 @@ class PostgresViewTables:
     def _set_up(self, *, make: bool) -> None:
         self._connection.execute("SET quote_all_identifiers = off")
         self._connection.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'".encode())
-        query = "SELECT current_schema() || '_views', quote_ident(current_schema() || '_views')"
-        ((self._schema, self._quoted),) = self._connection.execute(query)
+        query = "SELECT current_schema() || '_views', quote_ident(current_schema() || '_views'), quote_ident(current_schema())"
+        ((self._schema, self._quoted, log),) = self._connection.execute(query)
         self.place = f"the schema {self._schema} of {self._log}"
         if len(self._schema.encode()) > _LONGEST_NAME:
             raise ViewsUnusable(f"{self.place}: the name is longer than {_LONGEST_NAME} bytes: give the log a shorter one")
@@ -130,7 +131,7 @@ class PostgresViewTables:
                     raise ViewsUnusable(f"{self.place} has other tables, and no views: it was left as it is; empty it")
                 if not make:
                     raise ViewsUnusable(f"{self.place} is empty: the log has no views yet; rebuild them")
-                self._run(_SCHEMA)
+                self._run(_SCHEMA.replace("%LOG%", log))
 
     def _make_schema(self) -> None:
         try:
@@ -240,11 +241,11 @@ class PostgresViewTables:
     def looked(self, at: datetime, heads: Mapping[str, int]) -> None:
         """Store when the log was looked at last, and where its trials ended."""
         query = (
-            "INSERT INTO @.view_look SELECT trial, head, %s FROM unnest(%s::text[], %s::bigint[]) AS given (trial, head)"
-            " ON CONFLICT (trial) DO UPDATE SET head = excluded.head, looked_at = excluded.looked_at"
+            "INSERT INTO @.view_look SELECT trial, %s FROM unnest(%s::text[]) AS given (trial)"
+            " ON CONFLICT (trial) DO UPDATE SET looked_at = excluded.looked_at"
         )
         with self._translated():
-            self._run(query, at, list(heads), list(heads.values()))
+            self._run(query, at, list(heads))
 
     def close(self) -> None:
         """Close the connection, unless it is that of the parent of this process."""

@@ -1,0 +1,179 @@
+"""A view equals a replay, however the entries came: at once, a few at a time, from either store."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import attrs
+import concurrent_run
+import pytest
+from concurrent_run import PROTOCOL, Actor
+from postgres_server import Server
+from repeating import times
+from site_desk import OPEN, REASON, Site, day, judged
+from view_rows import Rows, all_rows, in_order, on_day, refuse_differences
+
+from trialdomain import DltRule, Relatedness, TrialProtocol, Trials, lab
+from trialdomain.events.trial import ProtocolAmended
+from trialdomain.protocol.dlt_rule import CytopeniaRule
+from trialdomain.storage.open_store import open_store
+from trialdomain.views.making import Failure, Maker
+from trialdomain.views.standard import STANDARD_VIEWS
+from trialdomain.views.table_view import table_of
+
+DAYS_AHEAD = (0, 1, 2, 3, 5, 8, 13, 20, 21, 27, 28, 29, 40, 60, 90, 119, 120, 121, 180, 400)
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def new_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    number = 0
+
+    def file() -> str:
+        nonlocal number
+        number += 1
+        return str(tmp_path / f"log-{number}.db")
+
+    if request.param == "SQLite":
+        yield file
+    else:
+        server: Server = request.getfixturevalue("server")
+        yield server.new_log
+
+
+def made_anew(log: str, trial: str = PROTOCOL.trial) -> dict[str, Rows]:
+    """Make every row from the whole log, without what a follower remembers."""
+    store = open_store(log, readonly=True)
+    try:
+        views = {view.name: (view, table_of(view)) for view in STANDARD_VIEWS}
+        made = Maker(store).all_rows(views, trial, store.head(trial))
+        found = {}
+        for name, (_, table) in views.items():
+            rows = made[name]
+            assert not isinstance(rows, Failure), rows
+            names = ["trial", *(one.name for one in table.columns)]
+            found[name] = in_order(dict(zip(names, (trial, *cells), strict=True)) for _, cells in rows)
+        return found
+    finally:
+        store.close()
+
+
+@pytest.mark.soak
+def test_after_any_history_it_is_a_full_replay(new_log: Callable[[], str]) -> None:
+    for seed in range(times(40, least=2)):
+        chance, log = Random(f"views-{seed}"), new_log()  # noqa: S311 - the same each time, no secret
+        concurrent_run.begin(log)
+        with ExitStack() as opened:
+            trials = opened.enter_context(Trials.open(log))
+            views = trials.views()
+            views.rebuild()
+            actor = Actor(trials, chance, "one", lambda _: None)
+            for number in range(60):
+                actor.act(number)
+                if chance.random() < 0.4:  # else several commands come at once
+                    views.catch_up()
+                    assert all_rows(log) == made_anew(log)
+            views.catch_up()
+            followed = all_rows(log)
+            history = trials.trial(PROTOCOL.trial).history()
+            today = datetime.now(UTC).date()
+            ahead = chance.sample(DAYS_AHEAD, 6)
+            refuse_differences(history, followed, [today, *(today + timedelta(days=one) for one in ahead)])
+            views.rebuild()
+            assert all_rows(log) == followed
+            assert {one.state.value for one in views.status()} == {"current"}
+
+
+def test_a_day_has_one_row_of_each_thing(tmp_path: Path) -> None:
+    """The days of the rows of one thing follow one another, without gap or overlap, to the last day of any trial."""
+    log = tmp_path / "log.db"
+    concurrent_run.begin(str(log))
+    chance = Random(7)  # noqa: S311 - no secret
+    with Trials.open(log) as trials:
+        actor = Actor(trials, chance, "one", lambda _: None)
+        for number in range(150):
+            actor.act(number)
+        trials.views().rebuild()
+    rows = all_rows(log)
+    for view, key in (("level_standing", ("level",)), ("endpoint_value", ("participant", "endpoint"))):
+        spans: dict[tuple[object, ...], list[tuple[date, date]]] = {}
+        for row in rows[view]:
+            days = date.fromisoformat(row["from_day"]), date.fromisoformat(row["to_day"])
+            spans.setdefault(tuple(row[name] for name in key), []).append(days)
+        assert len(spans) > 2
+        for days in map(sorted, spans.values()):
+            for (_, last), (first, _) in zip(days, days[1:], strict=False):
+                assert first == last + timedelta(days=1)
+            assert days[-1][1] == date(2199, 12, 31)
+
+
+class Watched:
+    """A site whose views are brought up to date after each act, and compared with all rows made anew."""
+
+    def __init__(self, log: Path, protocol: TrialProtocol = OPEN) -> None:
+        self.site, self.log = Site(protocol, address=str(log)), log
+        self.views = self.site.trials.views()
+
+    def holds(self) -> dict[str, Rows]:
+        self.views.catch_up()
+        rows = all_rows(self.log)
+        assert rows == made_anew(str(self.log), self.site.trial.trial)
+        refuse_differences(self.site.trial.history(), rows, [self.site.today, day(200)])
+        return rows
+
+    def assessed(self) -> set[str]:
+        """Name who is evaluated today."""
+        return {row["participant"] for row in on_day(self.holds()["dlt_assessment"], self.site.today)}
+
+
+class TestWhatAnEntryOfAnotherChanges:
+    def test_a_slot_released_because_of_another_participant_is_followed(self, tmp_path: Path) -> None:
+        """Two DLTs close the level, and who waits there gives the slot back: no entry of theirs says so."""
+        watched = Watched(tmp_path / "log.db")
+        site = watched.site
+        site.treat("S001", "S002")
+        site.on(1).admit("S003")
+        site.on(2).toxicity("S001")
+        assert watched.assessed() == {"S001", "S002", "S003"}
+        second = site.on(3).toxicity("S002")
+        assert watched.assessed() == {"S001", "S002"}
+        site.on(4).desk.void(second, reason=REASON)
+        assert watched.assessed() == {"S001", "S002", "S003"}
+
+    def test_a_new_version_of_the_protocol_and_its_withdrawal_change_everyone(self, tmp_path: Path) -> None:
+        watched = Watched(tmp_path / "log.db")
+        site = watched.site
+        site.treat("S001", "S002")
+        first = {row["window_last_day"] for row in watched.holds()["dlt_assessment"]}
+        longer = attrs.evolve(OPEN, version="2", dlt=attrs.evolve(OPEN.dlt, window_days=28))
+        entries = site.on(1).desk.amend(longer, effective_on=day(0), summary="a window of 28 days")
+        second = {row["window_last_day"] for row in watched.holds()["dlt_assessment"]}
+        assert (first, second) == ({day(14).isoformat()}, {day(28).isoformat()})
+        amendment = next(entry for entry in entries if isinstance(entry.fact, ProtocolAmended))
+        site.on(2).desk.void(amendment, reason=REASON)
+        assert {row["window_last_day"] for row in watched.holds()["dlt_assessment"]} == first
+
+    def test_a_blood_count_changes_what_the_levels_rest_on(self, tmp_path: Path) -> None:
+        """An unrelated event makes no entry in the cohort, and is evidence of the counts all the same."""
+        watched = Watched(tmp_path / "log.db", attrs.evolve(OPEN, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5")))))
+        site = watched.site
+        site.treat("S001")
+        before = watched.holds()["level_standing"]
+        site.on(1).toxicity("S001", attributions=judged(Relatedness.UNRELATED))
+        low = lab("ANC", "0.2", "10*9/L", collected_at=day(2))
+        site.on(2).desk.record_labs("S001", [low])
+        assert watched.holds()["level_standing"] != before
+
+    def test_the_days_of_a_window_that_is_open_have_rows_of_their_own(self, tmp_path: Path) -> None:
+        """S001 is infused on day 0, and the window is 14 days: pending up to day 14, and from day 15 not assessed."""
+        watched = Watched(tmp_path / "log.db")
+        watched.site.treat("S001")
+        rows = sorted(watched.holds()["dlt_assessment"], key=lambda row: row["from_day"])
+        assert [(row["reason"], row["from_day"], row["to_day"]) for row in rows] == [
+            ("window-open", day(0).isoformat(), day(14).isoformat()),
+            ("not-assessed", day(15).isoformat(), "2199-12-31"),
+        ]
+        levels = [row for row in watched.holds()["level_standing"] if row["level"] == "1"]
+        assert [(row["pending"], row["evaluable"]) for row in levels] == [(1, 0)]
