@@ -47,7 +47,7 @@ def rows_in(log: str | Path, view: str, *, user: str | None = None) -> Rows:
         path = Path(log)
         with closing(sqlite3.connect(path.with_name(f"{path.stem}-views{path.suffix}"))) as file:
             file.row_factory = sqlite3.Row
-            rows = [dict(row) for row in file.execute(f"SELECT * FROM {view}")]  # noqa: S608 - a name of ours
+            rows = [dict(row) for row in file.execute(f"SELECT * FROM {view}")]
     return in_order(rows)
 
 
@@ -205,6 +205,7 @@ def _corrections(history: History) -> Rows:
             "target": item.target,
             "reason": item.entry.meta.reason,
         }
+        changes: list[tuple[str | None, ...]]
         changes = [(one.field, _shown(one.old), _shown(one.new)) for one in item.changes] or [(None, None, None)]
         found += [{**row, "field": field, "old_value": old, "new_value": new} for field, old, new in changes]
     return found

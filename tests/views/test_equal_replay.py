@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -103,10 +104,10 @@ def test_a_day_has_one_row_of_each_thing(tmp_path: Path) -> None:
             days = date.fromisoformat(row["from_day"]), date.fromisoformat(row["to_day"])
             spans.setdefault(tuple(row[name] for name in key), []).append(days)
         assert len(spans) > 2
-        for days in map(sorted, spans.values()):
-            for (_, last), (first, _) in zip(days, days[1:], strict=False):
+        for ordered in map(sorted, spans.values()):
+            for (_, last), (first, _) in pairwise(ordered):
                 assert first == last + timedelta(days=1)
-            assert days[-1][1] == date(2199, 12, 31)
+            assert ordered[-1][1] == date(2199, 12, 31)
 
 
 class Watched:
@@ -147,7 +148,7 @@ class TestWhatAnEntryOfAnotherChanges:
         site = watched.site
         site.treat("S001", "S002")
         first = {row["window_last_day"] for row in watched.holds()["dlt_assessment"]}
-        longer = attrs.evolve(OPEN, version="2", dlt=attrs.evolve(OPEN.dlt, window_days=28))
+        longer = attrs.evolve(OPEN, version="2", dlt=DltRule(window_days=28))
         entries = site.on(1).desk.amend(longer, effective_on=day(0), summary="a window of 28 days")
         second = {row["window_last_day"] for row in watched.holds()["dlt_assessment"]}
         assert (first, second) == ({day(14).isoformat()}, {day(28).isoformat()})
@@ -157,7 +158,9 @@ class TestWhatAnEntryOfAnotherChanges:
 
     def test_a_blood_count_changes_what_the_levels_rest_on(self, tmp_path: Path) -> None:
         """An unrelated event makes no entry in the cohort, and is evidence of the counts all the same."""
-        watched = Watched(tmp_path / "log.db", attrs.evolve(OPEN, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5")))))
+        watched = Watched(
+            tmp_path / "log.db", attrs.evolve(OPEN, dlt=DltRule(cytopenia=CytopeniaRule(anc_below=Decimal("0.5"))))
+        )
         site = watched.site
         site.treat("S001")
         before = watched.holds()["level_standing"]

@@ -37,6 +37,7 @@ _MODULES: Mapping[str, str] = {
     "restore": "restore",
     "backup": "care",
     "info": "care",
+    "views": "views",
     "import-sdtm": "import_sdtm",
     "verify": "verify",
     "keygen": "sign",

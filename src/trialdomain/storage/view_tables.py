@@ -58,6 +58,11 @@ class Column:
     words: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     required: bool = attrs.field(default=False, kw_only=True)
 
+    @property
+    def definition(self) -> str:
+        """The column as a text, without its comment."""
+        return " ".join([self.name, self.kind, *(["required"] if self.required else []), "|".join(self.words)]).strip()
+
 
 @attrs.frozen(kw_only=True)
 class Table:
@@ -67,14 +72,13 @@ class Table:
     comment: str
     """What one row is."""
     columns: tuple[Column, ...]
+    revision: int = 1
+    """Raised where the same columns say something else."""
 
     @property
     def definition(self) -> str:
-        """The columns as one text: a view whose definition has changed has to be rebuilt."""
-        return "; ".join(
-            f"{one.name} {one.kind}{' required' if one.required else ''}{' ' + '|'.join(one.words) if one.words else ''}"
-            for one in self.columns
-        )
+        """The columns and the revision as one text: a view whose definition has changed has to be rebuilt."""
+        return "; ".join([f"revision {self.revision}", *(one.definition for one in self.columns)])
 
 
 @attrs.frozen

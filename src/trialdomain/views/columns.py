@@ -13,7 +13,10 @@ from trialdomain.values.word import Word
 PARTICIPANT = Column("participant", Kind.TEXT, "The code of the participant.", required=True)
 LEVEL = Column("level", Kind.TEXT, "The label of the dose level in the protocol.", required=True)
 COHORT = Column(
-    "cohort", Kind.TEXT, "The code of the cohort: the label of its dose level, as in the name of its stream.", required=True
+    "cohort",
+    Kind.TEXT,
+    "The code of the cohort: the label of its dose level, as in the name of its stream.",
+    required=True,
 )
 EVIDENCE = Column("evidence", Kind.POSITIONS, "The positions of the log entries that the row rests on.", required=True)
 KNOWN_AT = Column(
@@ -22,7 +25,9 @@ KNOWN_AT = Column(
 DAYS = (
     Column("from_day", Kind.DATE, "The first day for which the row holds.", required=True),
     Column(
-        "to_day", Kind.DATE, "The last day for which it holds; 2199-12-31, the last day of any trial, if no day ends it.",
+        "to_day",
+        Kind.DATE,
+        "The last day for which it holds; 2199-12-31, the last day of any trial, if no day ends it.",
         required=True,
     ),
 )

@@ -34,18 +34,19 @@ from trialdomain.values.clinical.level import Label
 from trialdomain.values.ids import participant_stream, subject_of
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 """The days for which a trial can be asked."""
 _DAY = timedelta(days=1)
 
 
 @attrs.frozen
-class Span(Generic[T]):
+class Span(Generic[T_co]):
     """A value, and the days from and to which it stays, both inclusive."""
 
     first: date
     last: date
-    value: T
+    value: T_co
 
 
 class KnownTrial:
@@ -184,7 +185,7 @@ class KnownParticipant:
         return SAFETY.part(self.case(), self.trial.book(), LAST_DAY)
 
     def members(self) -> list[Span[Member | None]]:
-        """Return the DLT evaluation from the first day on; None while the participant neither has a slot nor had one."""
+        """Return the DLT evaluation from the first day on; None while the participant has no slot and was not infused."""
         spans, day = [], self.first_day
         while day <= LAST_DAY:
             member, last = self._member(day)

@@ -197,7 +197,7 @@ class Maker:
             subjects |= set(known.released_by(participant_stream(trial, subject)))
         return _Touched(frozenset(subjects), of_trial, everything)
 
-    def _participant(  # noqa: PLR0917 - the parts of one step
+    def _participant(
         self,
         views: Views,
         made: dict[str, Rows | Failure],
@@ -305,4 +305,3 @@ def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exce
 def _why(error: Exception) -> str:
     told = str(error) if isinstance(error, TrialError) else f"{type(error).__name__}: {error}"
     return told.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:_LONGEST_WHY]
-

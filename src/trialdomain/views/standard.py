@@ -1,27 +1,27 @@
 """The tables that this library makes of every log."""
 
 from trialdomain.views.table_view import TableView
-from trialdomain.views.tables.changes import CorrectionTable, DeviationTable
-from trialdomain.views.tables.endpoints import EndpointValueTable
+from trialdomain.views.tables.changes import CORRECTION_TABLE, DEVIATION_TABLE
+from trialdomain.views.tables.endpoints import ENDPOINT_VALUE_TABLE
 from trialdomain.views.tables.levels import (
-    CohortTable,
-    DltAssessmentTable,
-    EscalationDecisionTable,
-    LevelStandingTable,
+    COHORT_TABLE,
+    DLT_ASSESSMENT_TABLE,
+    ESCALATION_DECISION_TABLE,
+    LEVEL_STANDING_TABLE,
 )
-from trialdomain.views.tables.people import AdverseEventTable, LaboratoryValueTable, ParticipantTable
+from trialdomain.views.tables.people import ADVERSE_EVENT_TABLE, LABORATORY_VALUE_TABLE, PARTICIPANT_TABLE
 
 STANDARD_VIEWS: tuple[TableView, ...] = (
-    ParticipantTable(),
-    CohortTable(),
-    LevelStandingTable(),
-    DltAssessmentTable(),
-    AdverseEventTable(),
-    LaboratoryValueTable(),
-    EndpointValueTable(),
-    EscalationDecisionTable(),
-    DeviationTable(),
-    CorrectionTable(),
+    PARTICIPANT_TABLE,
+    COHORT_TABLE,
+    LEVEL_STANDING_TABLE,
+    DLT_ASSESSMENT_TABLE,
+    ADVERSE_EVENT_TABLE,
+    LABORATORY_VALUE_TABLE,
+    ENDPOINT_VALUE_TABLE,
+    ESCALATION_DECISION_TABLE,
+    DEVIATION_TABLE,
+    CORRECTION_TABLE,
 )
 ABOUT = (
     ("trial", "The code of the trial."),

@@ -1,14 +1,18 @@
 """The definition of a view as a table: its columns, and the rows of a participant or of the trial."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
+import attrs
+
+from trialdomain.commands.coercion import check_callable
 from trialdomain.errors import InputInvalid
 from trialdomain.storage.view_tables import Cells, Column, Kind, Table
+from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import is_storable, short
 from trialdomain.views.known import KnownParticipant, KnownTrial
 
@@ -19,28 +23,35 @@ _TAKEN = {"about", "trial"}
 _MOST_DIGITS = 1_000
 
 
+def _as_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
+    return tuple(columns)
+
+
+def _no_rows(_: object) -> Iterable[Row]:
+    return ()
+
+
+@attrs.frozen(kw_only=True)
 class TableView:
-    """A view as a table. Make a subclass with a name, a comment, columns, and one of the two methods.
+    """A view as a table: its columns, and the functions that make its rows.
 
     The rows of a participant depend on the entries of that participant, on the protocol, and on what the cohorts say of
-    the participant; those of the trial on its own stream, on its cohorts and on the DLT counts. The rows must follow
-    from what the method is given alone: then the table equals a replay, however its entries came.
+    the participant; those of the trial on its own stream, on its cohorts and on the DLT counts. Rows must follow from
+    what the function is given alone: then the table equals a replay, however its entries came.
     """
 
-    name: ClassVar[str]
+    name: str
     """The name of the table, in snake_case."""
-    comment: ClassVar[str]
+    comment: str
     """What one row is."""
-    columns: ClassVar[tuple[Column, ...]]
+    columns: tuple[Column, ...] = attrs.field(converter=_as_columns)
     """The columns after ``trial``, which every table has."""
-
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:  # noqa: ARG002 - for subclasses
-        """Return the rows of one participant."""
-        return ()
-
-    def of_trial(self, trial: KnownTrial) -> Iterable[Row]:  # noqa: ARG002 - for subclasses
-        """Return the rows of the trial and its cohorts."""
-        return ()
+    revision: int = 1
+    """Raise it where the same columns come to say something else: then the view has to be rebuilt."""
+    of_participant: Callable[[KnownParticipant], Iterable[Row]] = _no_rows
+    """Returns the rows of one participant."""
+    of_trial: Callable[[KnownTrial], Iterable[Row]] = _no_rows
+    """Returns the rows of the trial and its cohorts."""
 
 
 def table_of(view: TableView) -> Table:
@@ -49,19 +60,26 @@ def table_of(view: TableView) -> Table:
     Raises:
         InputInvalid: it is no view, or a name cannot be that of a table or a column.
     """
-    if not isinstance(view, TableView):
-        raise InputInvalid(f"{short(view)!r} is no view: make a subclass of TableView, and pass an object of it")
-    columns = tuple(view.columns)
-    names = [view.name, *(one.name for one in columns)]
+    given: object = view
+    if not is_a(given, TableView):
+        raise InputInvalid(f"{short(given)!r} is no view: pass a TableView")
+    columns = given.columns
+    if not is_a(given.comment, str) or not all(is_a(one, Column) and is_a(one.kind, Kind) for one in columns):
+        raise InputInvalid(f"view {short(given.name)} needs a comment, and columns of the class Column with a Kind")
+    names: list[object] = [given.name, *(one.name for one in columns)]
     for name in names:
-        if not isinstance(name, str) or _NAME.fullmatch(name) is None or name in _TAKEN or name.startswith("view_"):
+        if not is_a(name, str) or _NAME.fullmatch(name) is None or name in _TAKEN or name.startswith("view_"):
             raise InputInvalid(
-                f"{short(name)!r} cannot name a view or its column: use up to 40 small letters, digits and underscores, "
-                f"and none of {', '.join(sorted(_TAKEN))} or view_..."
+                f"{short(name)!r} cannot name a view or its column: use up to 40 small letters, digits and "
+                f"underscores, and none of {', '.join(sorted(_TAKEN))} or view_..."
             )
     if len(set(names[1:])) < len(columns) or not columns:
-        raise InputInvalid(f"view {view.name} needs columns, each with a name of its own")
-    return Table(name=view.name, comment=view.comment, columns=columns)
+        raise InputInvalid(f"view {given.name} needs columns, each with a name of its own")
+    for column in columns:
+        if any("'" in word or not is_storable(word) for word in column.words):
+            raise InputInvalid(f"view {given.name} has a word with a quote in {column.name}: choose other words")
+    check_callable(of_participant=given.of_participant, of_trial=given.of_trial)
+    return Table(name=given.name, comment=given.comment, columns=columns, revision=given.revision)
 
 
 def cells_of(table: Table, row: Row) -> Cells:
@@ -143,5 +161,6 @@ def _check(table: Table, column: Column, value: object) -> None:
             pass
     if not fits:
         raise InputInvalid(
-            f"a row of view {table.name} has {short(value)!r} in {column.name}, which takes values of kind {column.kind}"
+            f"a row of view {table.name} has {short(value)!r} in {column.name}, which takes values of kind "
+            f"{column.kind}"
         )

@@ -78,6 +78,8 @@ class Views:
 
     def __init__(self, log: LogReader, own: Sequence[TableView] = ()) -> None:
         self._log = log
+        self.place = "no place yet"
+        """Where the tables are, once they were opened."""
         self._views: dict[str, tuple[TableView, Table]] = {}
         for view in (*STANDARD_VIEWS, *own):
             table = table_of(view)
@@ -98,7 +100,9 @@ class Views:
         """
         heads = self._log.heads()
         if not self._log.has_views():
-            return [self._status(name, trial, head, None, None) for name in self._views for trial, head in heads.items()]
+            return [
+                self._status(name, trial, head, None, None) for name in self._views for trial, head in heads.items()
+            ]
         with self._opened(make=False) as tables:
             live = {one.view: one for one in tables.generations() if one.live}
             tracked = {(one.view, one.generation, one.trial): one for one in tables.tracked()}
@@ -108,7 +112,9 @@ class Views:
             number = None if generation is None else generation.number
             for trial, head in heads.items():
                 at = None if number is None else tracked.get((name, number, trial))
-                found.append(self._status(name, trial, head, number, at, generation and generation.definition))
+                found.append(
+                    self._status(name, trial, head, number, at, None if generation is None else generation.definition)
+                )
         return found
 
     def rebuild(self, *names: str, progress: Progress = ignore_progress) -> None:
@@ -194,6 +200,7 @@ class Views:
     @contextmanager
     def _opened(self, *, make: bool) -> Iterator[ViewTables]:
         tables = self._log.view_tables(make=make)
+        self.place = tables.place
         try:
             yield tables
         finally:
@@ -250,8 +257,8 @@ class Views:
                     del left[name]
             if left and monotonic() > until:
                 raise ViewsUnusable(
-                    f"{tables.place}: readers keep {', '.join(left)} busy, and the new rows could not take the place of "
-                    f"the old ones: end their transactions, and rebuild again"
+                    f"{tables.place}: readers keep {', '.join(left)} busy, and the new rows could not take the place "
+                    f"of the old ones: end their transactions, and rebuild again"
                 )
             if left:
                 sleep(_SWAP_PAUSE_SECONDS)
@@ -420,7 +427,9 @@ class _Follower:
             )
         )
 
-    def _remember(self, trial: str, numbers: Mapping[str, int], names: Sequence[str], position: int, leaf: bytes) -> None:
+    def _remember(
+        self, trial: str, numbers: Mapping[str, int], names: Sequence[str], position: int, leaf: bytes
+    ) -> None:
         if self._at is None:
             return
         for name in names:

@@ -113,11 +113,16 @@ class PostgresViewTables:
     def _set_up(self, *, make: bool) -> None:
         self._connection.execute("SET quote_all_identifiers = off")
         self._connection.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'".encode())
-        query = "SELECT current_schema() || '_views', quote_ident(current_schema() || '_views'), quote_ident(current_schema())"
+        query = (
+            "SELECT current_schema() || '_views', quote_ident(current_schema() || '_views'),"
+            " quote_ident(current_schema())"
+        )
         ((self._schema, self._quoted, log),) = self._connection.execute(query)
         self.place = f"the schema {self._schema} of {self._log}"
         if len(self._schema.encode()) > _LONGEST_NAME:
-            raise ViewsUnusable(f"{self.place}: the name is longer than {_LONGEST_NAME} bytes: give the log a shorter one")
+            raise ViewsUnusable(
+                f"{self.place}: the name is longer than {_LONGEST_NAME} bytes: give the log a shorter one"
+            )
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_MAKING, self._schema))
             exists = self._connection.execute("SELECT to_regnamespace(%s)", (self._quoted,)).fetchone() != (None,)
@@ -283,9 +288,7 @@ class PostgresViewTables:
         begun = _escaped(trial)
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for unit, cells in rows:
-                written = [
-                    "\\N" if value is None else text(value) for text, value in zip(texts, cells, strict=True)
-                ]
+                written = ["\\N" if value is None else text(value) for text, value in zip(texts, cells, strict=True)]
                 lines.append("\t".join((begun, _escaped(unit), *written)))
                 if len(lines) == _COPIED_AT_ONCE:
                     copy.write("\n".join(lines) + "\n")
@@ -326,7 +329,8 @@ class PostgresViewTables:
             " WHERE old.view = %s FOR UPDATE OF old"
         )
         return any(
-            failed is None and (position or 0) < before for before, position, failed in self._run(query, generation, view)
+            failed is None and (position or 0) < before
+            for before, position, failed in self._run(query, generation, view)
         )
 
     def _drop_retired(self, view: str) -> None:

@@ -27,9 +27,7 @@ APPLICATION_ID = 0x74726476
 _VERSION = 1
 _BUSY_SECONDS = 30.0
 _AT_ONCE = 1_000
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {_VERSION};
+_SCHEMA = """
 CREATE TABLE view_generation (
     view TEXT NOT NULL,
     generation INTEGER NOT NULL,
@@ -59,8 +57,7 @@ CREATE VIEW about AS
 """
 _GENERATIONS = "SELECT view, generation, live, definition FROM view_generation ORDER BY view, generation"
 _TRACKED = (
-    "SELECT view, generation, trial, position, leaf, failed_at, why FROM view_progress"
-    " ORDER BY view, generation, trial"
+    "SELECT view, generation, trial, position, leaf, failed_at, why FROM view_progress ORDER BY view, generation, trial"
 )
 _TYPES: Mapping[Kind, str] = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER"}
 _Values: TypeAlias = tuple[object, ...]
@@ -104,6 +101,8 @@ class SQLiteViewTables:
         self._connection.execute("PRAGMA synchronous = NORMAL")  # what is lost with the power is made again
         with self._transaction():
             if not self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._connection.execute(f"PRAGMA user_version = {_VERSION}")
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
         (found,) = self._connection.execute("PRAGMA application_id").fetchone()
@@ -305,10 +304,7 @@ def _converted(
         yield (
             trial,
             unit,
-            *(
-                None if value is None else convert(value)
-                for convert, value in zip(converters, cells, strict=True)
-            ),
+            *(None if value is None else convert(value) for convert, value in zip(converters, cells, strict=True)),
         )
 
 

@@ -29,43 +29,55 @@ _WHO = (
 _CHANGED = Asked(changed=True)
 
 
-class DeviationTable(TableView):
-    """The table ``deviation``."""
+def _deviation_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return the rows of a participant; a correction keeps the explanation of the entry that it corrects."""
+    case = participant.case()
+    for entry in case.entries:
+        explanation = case.deviation_of(entry)
+        if explanation is not None:
+            yield _deviation(entry, explanation)
 
-    name = "deviation"
-    comment = "One row is one current entry that broke a rule of conduct, with the explanation that was given."
-    columns = (
+
+def _deviation_of_trial(trial: KnownTrial) -> Iterable[Row]:
+    """Return the rows of the trial and its cohorts."""
+    for entries in trial.streams.values():
+        for entry in current_entries(entries):
+            if entry.envelope.deviation is not None:
+                yield _deviation(entry, entry.envelope.deviation)
+
+
+DEVIATION_TABLE = TableView(
+    name="deviation",
+    comment="One row is one current entry that broke a rule of conduct, with the explanation that was given.",
+    columns=(
         *_WHERE,
         Column("explanation", Kind.TEXT, "Why the rule was broken, as stated.", required=True),
         *_WHO,
         *RESTS_ON,
-    )
-
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return the rows of a participant; a correction keeps the explanation of the entry that it corrects."""
-        case = participant.case()
-        for entry in case.entries:
-            explanation = case.deviation_of(entry)
-            if explanation is not None:
-                yield _deviation(entry, explanation)
-
-    def of_trial(self, trial: KnownTrial) -> Iterable[Row]:
-        """Return the rows of the trial and its cohorts."""
-        for entries in trial.streams.values():
-            for entry in current_entries(entries):
-                if entry.envelope.deviation is not None:
-                    yield _deviation(entry, entry.envelope.deviation)
+    ),
+    of_participant=_deviation_of_participant,
+    of_trial=_deviation_of_trial,
+)
 
 
-class CorrectionTable(TableView):
-    """The table ``correction``."""
+def _correction_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return the rows of a participant."""
+    return _corrections(participant.recorded)
 
-    name = "correction"
-    comment = (
+
+def _correction_of_trial(trial: KnownTrial) -> Iterable[Row]:
+    """Return the rows of the trial and its cohorts."""
+    for entries in trial.streams.values():
+        yield from _corrections(entries)
+
+
+CORRECTION_TABLE = TableView(
+    name="correction",
+    comment=(
         "One row is one field that a correction or a void changed, with its old and its new value; an entry that "
         "changed no value has one row without a field."
-    )
-    columns = (
+    ),
+    columns=(
         *_WHERE,
         Column("position", Kind.INTEGER, "The position of the correction or the void.", required=True),
         Column("act", Kind.TEXT, "What it did.", words=(Act.CORRECTED.value, Act.VOIDED.value), required=True),
@@ -76,16 +88,10 @@ class CorrectionTable(TableView):
         Column("reason", Kind.TEXT, "Why it was changed, as stated."),
         *_WHO,
         *RESTS_ON,
-    )
-
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return the rows of a participant."""
-        return _corrections(participant.recorded)
-
-    def of_trial(self, trial: KnownTrial) -> Iterable[Row]:
-        """Return the rows of the trial and its cohorts."""
-        for entries in trial.streams.values():
-            yield from _corrections(entries)
+    ),
+    of_participant=_correction_of_participant,
+    of_trial=_correction_of_trial,
+)
 
 
 def _corrections(recorded: Sequence[Entry]) -> Iterator[Row]:
@@ -134,4 +140,3 @@ def _shown(value: Plain | None) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None else str(value)
-

@@ -12,19 +12,25 @@ from trialdomain.views.table_view import Row, TableView
 _FLAGS = ", ".join(words(Flag))
 
 
-class EndpointValueTable(TableView):
-    """The table ``endpoint_value``."""
+def _endpoint_value_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return the rows of every endpoint."""
+    for _, span in participant.endpoint_spans(endpoint_row):
+        yield {**span.value, "from_day": span.first, "to_day": span.last}
 
-    name = "endpoint_value"
-    comment = (
+
+ENDPOINT_VALUE_TABLE = TableView(
+    name="endpoint_value",
+    comment=(
         "One row is the value of one endpoint of one participant, with any day from from_day to to_day as the data "
         "cut-off, by what is known now. The first day is that of the participant's last entry."
-    )
-    columns = (
+    ),
+    columns=(
         PARTICIPANT,
         Column("endpoint", Kind.TEXT, "The code of the endpoint in the protocol.", required=True),
         Column("level", Kind.TEXT, "The label of the dose level received; empty if it is none."),
-        Column("status", Kind.TEXT, "Whether there is a value, or why there is none.", words=words(Status), required=True),
+        Column(
+            "status", Kind.TEXT, "Whether there is a value, or why there is none.", words=words(Status), required=True
+        ),
         Column("happened", Kind.BOOLEAN, "For an incidence: whether it happened."),
         Column("number", Kind.INTEGER, "For a duration or a time: the number of days."),
         Column("because", Kind.TEXT, "A code for the reason why there is no value."),
@@ -36,17 +42,16 @@ class EndpointValueTable(TableView):
         ),
         Column("on_day", Kind.DATE, "The day of the onset, recovery, death or censoring; empty as for days."),
         Column("first_day", Kind.DATE, "Day 0 of the observation."),
-        Column("last_day", Kind.DATE, "The last day of the observation; empty where it goes on: then it is the cut-off."),
+        Column(
+            "last_day", Kind.DATE, "The last day of the observation; empty where it goes on: then it is the cut-off."
+        ),
         Column("ended_by", Kind.TEXT, "The reason for the end of the observation."),
         Column("flags", Kind.TEXT, f"Notes for the reader, with spaces between: {_FLAGS}."),
         *DAYS,
         *RESTS_ON,
-    )
-
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return the rows of every endpoint."""
-        for _, span in participant.endpoint_spans(endpoint_row):
-            yield {**span.value, "from_day": span.first, "to_day": span.last}
+    ),
+    of_participant=_endpoint_value_of_participant,
+)
 
 
 def endpoint_row(value: Value) -> Row:

@@ -27,12 +27,30 @@ from trialdomain.views.known import KnownParticipant, KnownTrial, Span
 from trialdomain.views.table_view import Row, TableView
 
 
-class CohortTable(TableView):
-    """The table ``cohort``."""
+def _cohort_of_trial(trial: KnownTrial) -> Iterable[Row]:
+    """Return a row for each cohort."""
+    for level, record in trial.record.cohorts.items():
+        opening = next((entry for entry in record.entries if isinstance(entry.fact, CohortOpened)), None)
+        cohort = trial.cohorts.get(level)
+        if opening is None or cohort is None:
+            continue
+        yield {
+            "cohort": label(level),
+            "level": label(level),
+            "dose_amount": amount(opening.fact.dose),
+            "dose_unit": unit(opening.fact.dose),
+            "opened_at": opening.envelope.recorded_at,
+            "slots": cohort.slots,
+            "slots_used": cohort.occupied,
+            "stopped": cohort.stopped,
+            **rests_on(entry.position for entry in record.entries),
+        }
 
-    name = "cohort"
-    comment = "One row is one cohort: a dose level that was opened, with its slots."
-    columns = (
+
+COHORT_TABLE = TableView(
+    name="cohort",
+    comment="One row is one cohort: a dose level that was opened, with its slots.",
+    columns=(
         COHORT,
         LEVEL,
         Column("dose_amount", Kind.NUMBER, "The dose of the level when it was opened, in the unit of the row."),
@@ -44,37 +62,48 @@ class CohortTable(TableView):
             "stopped", Kind.TEXT, "Why enrollment is stopped at the level; empty while it is not.", words=words(Stop)
         ),
         *RESTS_ON,
-    )
+    ),
+    of_trial=_cohort_of_trial,
+)
 
-    def of_trial(self, trial: KnownTrial) -> Iterable[Row]:
-        """Return a row for each cohort."""
-        for level, record in trial.record.cohorts.items():
-            opening = next((entry for entry in record.entries if isinstance(entry.fact, CohortOpened)), None)
-            cohort = trial.cohorts.get(level)
-            if opening is None or cohort is None:
-                continue
-            yield {
-                "cohort": label(level),
-                "level": label(level),
-                "dose_amount": amount(opening.fact.dose),
-                "dose_unit": unit(opening.fact.dose),
-                "opened_at": opening.envelope.recorded_at,
-                "slots": cohort.slots,
-                "slots_used": cohort.occupied,
-                "stopped": cohort.stopped,
-                **rests_on(entry.position for entry in record.entries),
+
+def _level_standing_of_trial(trial: KnownTrial) -> Iterable[Row]:
+    """Return the rows of each level; none if the protocol has no DLT rule."""
+    rows: dict[str, list[Row]] = {}
+    for span in trial.counts():
+        book = trial.book(span.first)
+        closed = closed_levels(span.value, book) if span.value.tallies else ()
+        for tally in span.value.tallies:
+            members = [one for one in span.value.members if one.level == tally.level]
+            record = trial.record.cohorts.get(tally.level)
+            opened = () if record is None else record.opened
+            positions = {position for one in members for position in one.evidence} | {e.position for e in opened}
+            row = {
+                "level": label(tally.level),
+                "place": tally.place,
+                "dose_amount": amount(tally.dose),
+                "dose_unit": unit(tally.dose),
+                "enrolled": tally.enrolled,
+                "evaluable": tally.evaluable,
+                "dlts": tally.dlts,
+                "pending": tally.pending,
+                "not_evaluable": tally.not_evaluable,
+                "most_held": tally.most_held,
+                "closed": tally.level in closed,
+                **rests_on(positions),
             }
+            _add(rows.setdefault(str(tally.level), []), row, span)
+    for of_level in rows.values():
+        yield from of_level
 
 
-class LevelStandingTable(TableView):
-    """The table ``level_standing``."""
-
-    name = "level_standing"
-    comment = (
+LEVEL_STANDING_TABLE = TableView(
+    name="level_standing",
+    comment=(
         "One row is the counts of one dose level on the days from from_day to to_day, by what is known now. The first "
         "day is that of the last entry of the trial or its cohorts; for an earlier day, ask what was known then."
-    )
-    columns = (
+    ),
+    columns=(
         LEVEL,
         Column("place", Kind.INTEGER, "The place of the level in the order of escalation, from 1.", required=True),
         Column("dose_amount", Kind.NUMBER, "The dose of the level by the protocol in force, in the unit of the row."),
@@ -88,47 +117,47 @@ class LevelStandingTable(TableView):
         Column("closed", Kind.BOOLEAN, "Whether the level is closed, by the design or by a decision.", required=True),
         *DAYS,
         *RESTS_ON,
-    )
-
-    def of_trial(self, trial: KnownTrial) -> Iterable[Row]:
-        """Return the rows of each level; none if the protocol has no DLT rule."""
-        rows: dict[str, list[Row]] = {}
-        for span in trial.counts():
-            book = trial.book(span.first)
-            closed = closed_levels(span.value, book) if span.value.tallies else ()
-            for tally in span.value.tallies:
-                members = [one for one in span.value.members if one.level == tally.level]
-                record = trial.record.cohorts.get(tally.level)
-                opened = () if record is None else record.opened
-                positions = {position for one in members for position in one.evidence} | {e.position for e in opened}
-                row = {
-                    "level": label(tally.level),
-                    "place": tally.place,
-                    "dose_amount": amount(tally.dose),
-                    "dose_unit": unit(tally.dose),
-                    "enrolled": tally.enrolled,
-                    "evaluable": tally.evaluable,
-                    "dlts": tally.dlts,
-                    "pending": tally.pending,
-                    "not_evaluable": tally.not_evaluable,
-                    "most_held": tally.most_held,
-                    "closed": tally.level in closed,
-                    **rests_on(positions),
-                }
-                _add(rows.setdefault(str(tally.level), []), row, span)
-        for of_level in rows.values():
-            yield from of_level
+    ),
+    of_trial=_level_standing_of_trial,
+)
 
 
-class DltAssessmentTable(TableView):
-    """The table ``dlt_assessment``."""
+def _dlt_assessment_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return the rows of a participant."""
+    rows: list[Row] = []
+    for span in participant.members():
+        member = span.value
+        if member is not None:
+            _add(rows, _dlt_assessment_row(member), span)
+    return rows
 
-    name = "dlt_assessment"
-    comment = (
-        "One row is the DLT evaluation of one participant on the days from from_day to to_day, by what is known now. The "
-        "first day is that of the participant's last entry. Who neither holds a slot nor was infused has no row."
-    )
-    columns = (
+
+def _dlt_assessment_row(member: Member) -> Row:
+    dlt = member.dlt
+    return {
+        "participant": member.subject,
+        "level": label(member.level),
+        "evaluation": member.standing.evaluation,
+        "reason": member.standing.reason,
+        "why": member.why,
+        "dlt": dlt is not None,
+        "event": dlt and dlt.event,
+        "term": dlt and dlt.term,
+        "grade": dlt and dlt.grade,
+        "onset": dlt and written(dlt.onset),
+        "infused_on": first_day(member.infused_on),
+        "window_last_day": member.window_last,
+        **rests_on(member.evidence),
+    }
+
+
+DLT_ASSESSMENT_TABLE = TableView(
+    name="dlt_assessment",
+    comment=(
+        "One row is the DLT evaluation of one participant on the days from from_day to to_day, by what is known now. "
+        "The first day is that of the participant's last entry. Who neither holds a slot nor was infused has no row."
+    ),
+    columns=(
         PARTICIPANT,
         Column("level", Kind.TEXT, "The level received; before the infusion, the assigned level; empty if it is none."),
         Column("evaluation", Kind.TEXT, "Whether the participant counts.", words=words(Evaluation), required=True),
@@ -143,42 +172,41 @@ class DltAssessmentTable(TableView):
         Column("window_last_day", Kind.DATE, "The last day of the observation window."),
         *DAYS,
         *RESTS_ON,
-    )
+    ),
+    of_participant=_dlt_assessment_of_participant,
+)
 
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return the rows of a participant."""
-        rows: list[Row] = []
-        for span in participant.members():
-            member = span.value
-            if member is not None:
-                _add(rows, self._row(member), span)
-        return rows
 
-    def _row(self, member: Member) -> Row:
-        dlt = member.dlt
-        return {
-            "participant": member.subject,
-            "level": label(member.level),
-            "evaluation": member.standing.evaluation,
-            "reason": member.standing.reason,
-            "why": member.why,
-            "dlt": dlt is not None,
-            "event": dlt and dlt.event,
-            "term": dlt and dlt.term,
-            "grade": dlt and dlt.grade,
-            "onset": dlt and written(dlt.onset),
-            "infused_on": first_day(member.infused_on),
-            "window_last_day": member.window_last,
-            **rests_on(member.evidence),
+def _escalation_decision_of_trial(trial: KnownTrial) -> Iterable[Row]:
+    """Return a row for each decision."""
+    for entry in trial.record.decisions:
+        fact = entry.fact
+        because = fact.recommended.because
+        yield {
+            "cohort": label(level_of(entry.stream)),
+            "level": label(fact.decided.level),
+            "decided_on": fact.basis.on,
+            "recommended_action": fact.recommended.action,
+            "recommended_level": label(fact.recommended.level),
+            "action": fact.decided.action,
+            "mtd_status": fact.decided.mtd.status,
+            "mtd_level": label(fact.decided.mtd.level),
+            "because_code": because and because.code,
+            "because": because and because.text,
+            "rationale": None if fact.rationale is None else fact.rationale.plain or "(sealed)",
+            "decided_by": fact.by,
+            "protocol_version": fact.basis.protocol_version,
+            "recorded_by": entry.envelope.user,
+            "recorded_at": entry.envelope.recorded_at,
+            "basis_position": fact.basis.position,
+            **rests_on([entry.position]),
         }
 
 
-class EscalationDecisionTable(TableView):
-    """The table ``escalation_decision``."""
-
-    name = "escalation_decision"
-    comment = "One row is one escalation decision that people took, with what the design recommended then."
-    columns = (
+ESCALATION_DECISION_TABLE = TableView(
+    name="escalation_decision",
+    comment="One row is one escalation decision that people took, with what the design recommended then.",
+    columns=(
         COHORT,
         Column("level", Kind.TEXT, "The label of the level that was decided: the level in turn; empty after a stop."),
         Column("decided_on", Kind.DATE, "The day for which it was decided.", required=True),
@@ -196,32 +224,9 @@ class EscalationDecisionTable(TableView):
         Column("recorded_at", Kind.TIME, "When it was recorded.", required=True),
         Column("basis_position", Kind.INTEGER, "The last position that the decision had read.", required=True),
         *RESTS_ON,
-    )
-
-    def of_trial(self, trial: KnownTrial) -> Iterable[Row]:
-        """Return a row for each decision."""
-        for entry in trial.record.decisions:
-            fact = entry.fact
-            because = fact.recommended.because
-            yield {
-                "cohort": label(level_of(entry.stream)),
-                "level": label(fact.decided.level),
-                "decided_on": fact.basis.on,
-                "recommended_action": fact.recommended.action,
-                "recommended_level": label(fact.recommended.level),
-                "action": fact.decided.action,
-                "mtd_status": fact.decided.mtd.status,
-                "mtd_level": label(fact.decided.mtd.level),
-                "because_code": because and because.code,
-                "because": because and because.text,
-                "rationale": None if fact.rationale is None else fact.rationale.plain or "(sealed)",
-                "decided_by": fact.by,
-                "protocol_version": fact.basis.protocol_version,
-                "recorded_by": entry.envelope.user,
-                "recorded_at": entry.envelope.recorded_at,
-                "basis_position": fact.basis.position,
-                **rests_on([entry.position]),
-            }
+    ),
+    of_trial=_escalation_decision_of_trial,
+)
 
 
 def _add(rows: list[Row], row: Row, span: Span[object]) -> None:

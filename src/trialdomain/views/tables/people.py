@@ -8,7 +8,6 @@ from trialdomain.projections.safety import listed
 from trialdomain.storage.view_tables import Column, Kind
 from trialdomain.values.clinical.toxicity import Outcome, Relatedness
 from trialdomain.views.columns import (
-
     PARTICIPANT,
     RESTS_ON,
     first_day,
@@ -23,12 +22,35 @@ from trialdomain.views.table_view import Row, TableView
 _LEVEL = Column("level", Kind.TEXT, "The label of the dose level received; before the infusion, of the assigned level.")
 
 
-class ParticipantTable(TableView):
-    """The table ``participant``."""
+def _participant_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return the row of a participant; none where every entry was withdrawn."""
+    case = participant.case()
+    found = disposition_of(case, participant.trial.book())
+    if found is None:
+        return
+    infusion = case.first_infusion
+    consents = case.of(Consented)
+    yield {
+        "participant": found.subject,
+        "level": label(found.level),
+        "site": consents[-1].fact.site if consents else None,
+        "status": found.status,
+        "consented": found.consented,
+        "screenings": found.screenings,
+        "failed_screenings": found.failed_screenings,
+        "enrolled": found.enrolled,
+        "administrations": found.administrations,
+        "infused_at": None if infusion is None else written(infusion.fact.started_at),
+        "infused_on": None if infusion is None else first_day(infusion.fact.started_at),
+        "withdrew_from_treatment": found.withdrew_from_treatment,
+        **rests_on(found.evidence or [case.entries[-1].position]),
+    }
 
-    name = "participant"
-    comment = "One row is one participant, with every current entry, whatever its date."
-    columns = (
+
+PARTICIPANT_TABLE = TableView(
+    name="participant",
+    comment="One row is one participant, with every current entry, whatever its date.",
+    columns=(
         PARTICIPANT,
         _LEVEL,
         Column("site", Kind.TEXT, "The code of the site, where the protocol has several."),
@@ -46,41 +68,49 @@ class ParticipantTable(TableView):
         Column("administrations", Kind.INTEGER, "The number of administrations of the study drug.", required=True),
         Column("infused_at", Kind.TEXT, "The start of the first administration, as recorded."),
         Column("infused_on", Kind.DATE, "The day of the first administration."),
-        Column("withdrew_from_treatment", Kind.TEXT, "The reason for withdrawing from treatment; empty if none is known."),
+        Column(
+            "withdrew_from_treatment", Kind.TEXT, "The reason for withdrawing from treatment; empty if none is known."
+        ),
         *RESTS_ON,
-    )
+    ),
+    of_participant=_participant_of_participant,
+)
 
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return the row of a participant; none where every entry was withdrawn."""
-        case = participant.case()
-        found = disposition_of(case, participant.trial.book())
-        if found is None:
-            return
-        infusion = case.first_infusion
-        consents = case.of(Consented)
+
+def _adverse_event_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return a row for each event."""
+    exposure, protocol = participant.exposure, participant.trial.book().protocol
+    for event, counted in zip(participant.case().adverse_events, exposure.events, strict=True):
+        found = listed(exposure, counted, protocol, on=LAST_DAY)
+        report = event.report.fact
+        follow_ups = reversed(event.follow_ups)
+        ended = next((one.fact.ended for one in follow_ups if one.fact.ended is not None), report.ended)
         yield {
-            "participant": found.subject,
+            "participant": participant.subject,
+            "event": found.event,
             "level": label(found.level),
-            "site": consents[-1].fact.site if consents else None,
-            "status": found.status,
-            "consented": found.consented,
-            "screenings": found.screenings,
-            "failed_screenings": found.failed_screenings,
-            "enrolled": found.enrolled,
-            "administrations": found.administrations,
-            "infused_at": None if infusion is None else written(infusion.fact.started_at),
-            "infused_on": None if infusion is None else first_day(infusion.fact.started_at),
-            "withdrew_from_treatment": found.withdrew_from_treatment,
-            **rests_on(found.evidence or [case.entries[-1].position]),
+            "term": found.term,
+            "ctcae_code": report.ctcae_code,
+            "scale": str(event.scale),
+            "grade": found.highest_grade,
+            "serious": found.serious,
+            "fatal": found.fatal,
+            "expected": report.expected,
+            "relatedness": found.relatedness,
+            "onset": written(event.onset),
+            "onset_day": first_day(event.onset),
+            "ended": written(ended),
+            "outcome": event.outcome,
+            "counts_from": found.since,
+            "day": found.day,
+            **rests_on((*found.evidence, *(entry.position for entry in event.follow_ups))),
         }
 
 
-class AdverseEventTable(TableView):
-    """The table ``adverse_event``."""
-
-    name = "adverse_event"
-    comment = "One row is one reported adverse event of a participant, with its follow-ups."
-    columns = (
+ADVERSE_EVENT_TABLE = TableView(
+    name="adverse_event",
+    comment="One row is one reported adverse event of a participant, with its follow-ups.",
+    columns=(
         PARTICIPANT,
         Column("event", Kind.TEXT, "The code of the event within the participant.", required=True),
         Column("level", Kind.TEXT, "The label of the dose level received; none before an infusion."),
@@ -96,9 +126,7 @@ class AdverseEventTable(TableView):
         Column("serious", Kind.BOOLEAN, "Whether it is serious; empty where that was not recorded."),
         Column("fatal", Kind.BOOLEAN, "Whether it led to death.", required=True),
         Column("expected", Kind.BOOLEAN, "Whether it was expected; empty where that was not recorded."),
-        Column(
-            "relatedness", Kind.TEXT, "The relatedness to the infusion.", words=words(Relatedness), required=True
-        ),
+        Column("relatedness", Kind.TEXT, "The relatedness to the infusion.", words=words(Relatedness), required=True),
         Column("onset", Kind.TEXT, "The onset as recorded, which may be a partial date.", required=True),
         Column("onset_day", Kind.DATE, "The earliest day that the onset allows.", required=True),
         Column("ended", Kind.TEXT, "The end as recorded in the report or the last follow-up."),
@@ -106,48 +134,44 @@ class AdverseEventTable(TableView):
         Column("counts_from", Kind.DATE, "The day from which it counts after the infusion; empty if it does not."),
         Column("day", Kind.INTEGER, "That day, in elapsed days from the infusion (day 0)."),
         *RESTS_ON,
-    )
-
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return a row for each event."""
-        exposure, protocol = participant.exposure, participant.trial.book().protocol
-        for event, counted in zip(participant.case().adverse_events, exposure.events, strict=True):
-            found = listed(exposure, counted, protocol, on=LAST_DAY)
-            report = event.report.fact
-            ends = [one.fact.ended for one in (*event.follow_ups, event.report) if one.fact.ended is not None]
-            yield {
-                "participant": participant.subject,
-                "event": found.event,
-                "level": label(found.level),
-                "term": found.term,
-                "ctcae_code": report.ctcae_code,
-                "scale": str(event.scale),
-                "grade": found.highest_grade,
-                "serious": found.serious,
-                "fatal": found.fatal,
-                "expected": report.expected,
-                "relatedness": found.relatedness,
-                "onset": written(event.onset),
-                "onset_day": first_day(event.onset),
-                "ended": written(ends[0]) if ends else None,
-                "outcome": event.outcome,
-                "counts_from": found.since,
-                "day": found.day,
-                **rests_on((*found.evidence, *(entry.position for entry in event.follow_ups))),
-            }
+    ),
+    of_participant=_adverse_event_of_participant,
+)
 
 
-class LaboratoryValueTable(TableView):
-    """The table ``laboratory_value``."""
+def _laboratory_value_of_participant(participant: KnownParticipant) -> Iterable[Row]:
+    """Return a row for each result."""
+    for entry in participant.case().of(LabRecorded):
+        fact, position = entry.fact, entry.position
+        yield {
+            "participant": participant.subject,
+            "analyte": fact.analyte,
+            "value": fact.value,
+            "comparator": fact.comparator,
+            "unit": fact.unit,
+            "collected": fact.collected_at.text,
+            "collected_day": fact.collected_at.first,
+            "lower_limit": fact.lower_limit,
+            "upper_limit": fact.upper_limit,
+            "laboratory": fact.laboratory,
+            "specimen": fact.specimen,
+            "evidence": (position,),
+            "known_at_position": position,
+        }
 
-    name = "laboratory_value"
-    comment = "One row is one laboratory result of a participant, as the laboratory reported it."
-    columns = (
+
+LABORATORY_VALUE_TABLE = TableView(
+    name="laboratory_value",
+    comment="One row is one laboratory result of a participant, as the laboratory reported it.",
+    columns=(
         PARTICIPANT,
         Column("analyte", Kind.TEXT, "The name or the code of what was measured, as recorded.", required=True),
         Column("value", Kind.NUMBER, "The value, in the unit of the row.", required=True),
         Column(
-            "comparator", Kind.TEXT, "The bound in a result such as '< 5'; empty for an exact value.", words=words(Comparator)
+            "comparator",
+            Kind.TEXT,
+            "The bound in a result such as '< 5'; empty for an exact value.",
+            words=words(Comparator),
         ),
         Column("unit", Kind.TEXT, "The unit (UCUM); empty where the laboratory gave none."),
         Column("collected", Kind.TEXT, "When the specimen was collected, as recorded.", required=True),
@@ -157,24 +181,6 @@ class LaboratoryValueTable(TableView):
         Column("laboratory", Kind.TEXT, "The laboratory."),
         Column("specimen", Kind.TEXT, "The specimen (SDTM LBSPEC); empty for blood, serum or plasma."),
         *RESTS_ON,
-    )
-
-    def of_participant(self, participant: KnownParticipant) -> Iterable[Row]:
-        """Return a row for each result."""
-        for entry in participant.case().of(LabRecorded):
-            fact, position = entry.fact, entry.position
-            yield {
-                "participant": participant.subject,
-                "analyte": fact.analyte,
-                "value": fact.value,
-                "comparator": fact.comparator,
-                "unit": fact.unit,
-                "collected": fact.collected_at.text,
-                "collected_day": fact.collected_at.first,
-                "lower_limit": fact.lower_limit,
-                "upper_limit": fact.upper_limit,
-                "laboratory": fact.laboratory,
-                "specimen": fact.specimen,
-                "evidence": (position,),
-                "known_at_position": position,
-            }
+    ),
+    of_participant=_laboratory_value_of_participant,
+)
