@@ -17,6 +17,10 @@ from trialdomain.events.registry import NAMES
 from trialdomain.projections.dlt_counts import Member
 from trialdomain.projections.endpoints.value import Status, Value
 from trialdomain.projections.trail import Asked
+from trialdomain.storage.open_store import open_store
+from trialdomain.views.making import Failure, Maker
+from trialdomain.views.standard import STANDARD_VIEWS
+from trialdomain.views.table_view import table_of
 
 Row: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = list[Row]
@@ -85,6 +89,23 @@ def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a column ho
 
 def all_rows(log: str | Path) -> dict[str, Rows]:
     return {view: rows_in(log, view) for view in NAMES_OF_VIEWS}
+
+
+def made_anew(log: str, trial: str) -> dict[str, Rows]:
+    """Make every row from the whole log, without what a follower remembers."""
+    store = open_store(log, readonly=True)
+    try:
+        views = {view.name: (view, table_of(view)) for view in STANDARD_VIEWS}
+        made = Maker(store).all_rows(views, trial, store.head(trial))
+        found = {}
+        for name, (_, table) in views.items():
+            rows = made[name]
+            assert not isinstance(rows, Failure), rows
+            names = ["trial", *(one.name for one in table.columns)]
+            found[name] = in_order(dict(zip(names, (trial, *cells), strict=True)) for _, cells in rows)
+        return found
+    finally:
+        store.close()
 
 
 def on_day(rows: Iterable[Row], day: date) -> Rows:

@@ -15,15 +15,11 @@ from concurrent_run import PROTOCOL, Actor
 from postgres_server import Server
 from repeating import times
 from site_desk import OPEN, REASON, Site, day, judged
-from view_rows import Rows, all_rows, in_order, on_day, refuse_differences
+from view_rows import Rows, all_rows, made_anew, on_day, refuse_differences
 
 from trialdomain import DltRule, Relatedness, TrialProtocol, Trials, lab
 from trialdomain.events.trial import ProtocolAmended
 from trialdomain.protocol.dlt_rule import CytopeniaRule
-from trialdomain.storage.open_store import open_store
-from trialdomain.views.making import Failure, Maker
-from trialdomain.views.standard import STANDARD_VIEWS
-from trialdomain.views.table_view import table_of
 
 DAYS_AHEAD = (0, 1, 2, 3, 5, 8, 13, 20, 21, 27, 28, 29, 40, 60, 90, 119, 120, 121, 180, 400)
 
@@ -44,23 +40,6 @@ def new_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         yield server.new_log
 
 
-def made_anew(log: str, trial: str = PROTOCOL.trial) -> dict[str, Rows]:
-    """Make every row from the whole log, without what a follower remembers."""
-    store = open_store(log, readonly=True)
-    try:
-        views = {view.name: (view, table_of(view)) for view in STANDARD_VIEWS}
-        made = Maker(store).all_rows(views, trial, store.head(trial))
-        found = {}
-        for name, (_, table) in views.items():
-            rows = made[name]
-            assert not isinstance(rows, Failure), rows
-            names = ["trial", *(one.name for one in table.columns)]
-            found[name] = in_order(dict(zip(names, (trial, *cells), strict=True)) for _, cells in rows)
-        return found
-    finally:
-        store.close()
-
-
 @pytest.mark.soak
 def test_after_any_history_it_is_a_full_replay(new_log: Callable[[], str]) -> None:
     for seed in range(times(40, least=2)):
@@ -75,7 +54,7 @@ def test_after_any_history_it_is_a_full_replay(new_log: Callable[[], str]) -> No
                 actor.act(number)
                 if chance.random() < 0.4:  # else several commands come at once
                     views.catch_up()
-                    assert all_rows(log) == made_anew(log)
+                    assert all_rows(log) == made_anew(log, PROTOCOL.trial)
             views.catch_up()
             followed = all_rows(log)
             history = trials.trial(PROTOCOL.trial).history()

@@ -276,6 +276,7 @@ def safety_of(exposures: Sequence[Exposure], book: Casebook, *, on: date) -> Saf
 
 
 def listed(one: Exposure, event: Event, protocol: TrialProtocol, *, on: date) -> Listed:
+    """List one event of a participant, by what was recorded up to a day."""
     since = event.since
     return Listed(
         subject=one.subject,

@@ -185,7 +185,7 @@ class KnownParticipant:
         return SAFETY.part(self.case(), self.trial.book(), LAST_DAY)
 
     def members(self) -> list[Span[Member | None]]:
-        """Return the DLT evaluation from the first day on; None while the participant has no slot and was not infused."""
+        """Return the DLT evaluation from the first day on; None while the participant is not in a cohort."""
         spans, day = [], self.first_day
         while day <= LAST_DAY:
             member, last = self._member(day)

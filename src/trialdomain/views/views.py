@@ -98,7 +98,7 @@ class Views:
         Raises:
             ViewsUnusable: the place of the views is taken by something else.
         """
-        heads = self._log.heads()
+        heads = dict(sorted(self._log.heads().items()))
         if not self._log.has_views():
             return [
                 self._status(name, trial, head, None, None) for name in self._views for trial, head in heads.items()
@@ -240,7 +240,7 @@ class Views:
         building = _Follower(self, tables, numbers)
         heads = self._log.heads()
         total, done = sum(heads.values()), 0
-        for trial, head in heads.items():
+        for trial, head in sorted(heads.items()):
 
             def count(more: int) -> None:
                 nonlocal done
@@ -308,14 +308,15 @@ class _Follower:
         at = self._positions()
         taken = 0
         for trial, head in sorted(heads.items()):
-            behind: dict[int, list[str]] = {}
+            behind: dict[tuple[int, bytes], list[str]] = {}
             for name in self._live:
                 tracked = at.get(trial, {}).get(name)
                 if tracked is None or tracked.failed_at is None:
-                    behind.setdefault(0 if tracked is None else tracked.position, []).append(name)
-            for position, names in sorted(behind.items()):
+                    place = (0, b"") if tracked is None else (tracked.position, tracked.leaf)
+                    behind.setdefault(place, []).append(name)
+            for (position, leaf), names in sorted(behind.items()):
                 if position != head:
-                    taken = max(taken, self._advance(trial, names, position, head))
+                    taken = max(taken, self._advance(trial, names, position, leaf, head))
         now = monotonic()
         if now - self._looked > (1.0 if taken else _LOOK_SECONDS):
             self._looked = now
@@ -340,11 +341,11 @@ class _Follower:
                     self._at.setdefault(one.trial, {})[one.view] = one
         return self._at
 
-    def _advance(self, trial: str, names: Sequence[str], position: int, head: int) -> int:
+    def _advance(self, trial: str, names: Sequence[str], position: int, leaf: bytes, head: int) -> int:
         """Move views that are at one position to the head of the trial; return the number of entries."""
         at = position
-        while at < head or at > head:
-            self._check_same(trial, names, at, head)
+        self._check_same(trial, at, leaf, head)
+        while at < head and names:
             until = head if at == 0 else self._maker.whole_command(trial, min(head, at + _AT_ONCE), head)
             views = {name: self._known[name] for name in names}
             if at == 0:
@@ -353,14 +354,10 @@ class _Follower:
                 made, units = self._maker.changed_rows(views, trial, at, until)
             names = self._moved(trial, self._live, names, before=at, after=until, made=made, units=units)
             at = until
-            if not names:
-                break
         return head - position
 
-    def _check_same(self, trial: str, names: Sequence[str], position: int, head: int) -> None:
+    def _check_same(self, trial: str, position: int, leaf: bytes, head: int) -> None:
         """Refuse to go on with rows of another log."""
-        tracked = (self._at or {}).get(trial, {})
-        leaf = tracked[names[0]].leaf if position else b""
         if position > head or (position and self._maker.leaf(trial, position) != leaf):
             raise ViewsUnusable(
                 f"{self._tables.place}: the views were made of position {position} of another log of trial {trial}, or "

@@ -14,8 +14,8 @@ from trialdomain.views.views import State, Views
 
 _LOG = "a SQLite file, or postgresql://USER@HOST/DATABASE"
 _WHERE = (
-    "The tables of a SQLite log are in a file beside it, trial-views.db for trial.db; those of a log in PostgreSQL in a "
-    "schema beside it, with _views after the name of its own."
+    "The tables of a SQLite log are in a file beside it, trial-views.db for trial.db; those of a log in PostgreSQL are "
+    "in a schema beside it, with _views after the name of its own."
 )
 
 

@@ -97,17 +97,25 @@ class SQLiteViewTables:
 
     def _set_up(self) -> None:
         self._connection.execute("PRAGMA trusted_schema = OFF")
+        self._refuse_other()  # before anything is written
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")  # what is lost with the power is made again
         with self._transaction():
-            if not self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            if self._is_empty():
                 self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._connection.execute(f"PRAGMA user_version = {_VERSION}")
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
+            self._refuse_other()
+
+    def _is_empty(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+
+    def _refuse_other(self) -> None:
+        """Refuse a file that has something else."""
         (found,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if (found, version) != (APPLICATION_ID, _VERSION):
+        if not self._is_empty() and (found, version) != (APPLICATION_ID, _VERSION):
             raise ViewsUnusable(f"{self.place} is not a file of views of this version: move it away, and rebuild them")
 
     def generations(self) -> list[Generation]:
