@@ -114,6 +114,7 @@ docs: $(VENV)/installed  ## generate the pages that are written from the code
 	@$(BIN)/python tests/support/history_page.py
 	@$(BIN)/python tests/support/stories_page.py
 	@$(BIN)/python tests/support/options_page.py
+	@$(BIN)/python tests/support/views_page.py
 
 format: setup  ## format the code and fix style with ruff
 	@$(BIN)/ruff check --fix .

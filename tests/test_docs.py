@@ -24,6 +24,7 @@ import names_page
 import protocol_page
 import pytest
 import stories_page
+import views_page
 from endpoint_pages import BY_HAND, CODES, path_of
 from endpoint_pages import page as endpoint_page
 from error_examples import RETIRED
@@ -107,7 +108,7 @@ def test_every_check_of_the_audit_is_listed() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [criteria_page, errors_page, history_page, names_page, protocol_page, stories_page],
+    [criteria_page, errors_page, history_page, names_page, protocol_page, stories_page, views_page],
     ids=lambda page: str(page.__name__),
 )
 def test_a_page_that_is_written_from_the_code_is_what_the_code_says(page: ModuleType) -> None:

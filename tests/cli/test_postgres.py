@@ -12,6 +12,7 @@ from made_once import SimulatedLog
 from options_page import commands, options
 from postgres_server import Server
 from sdtm_files import changed, event, study, write
+from view_rows import all_rows
 
 from trialdomain import InputInvalid, SigningKey, TrialTree, import_sdtm, read_log, write_keys
 from trialdomain.__main__ import main
@@ -39,7 +40,7 @@ READS: Mapping[str, Sequence[str]] = {
     "verify": ["LOG", "LOG --json"],
 }
 """By command: arguments with which it reads a log, and is run on a file and on an address."""
-APART = {"info", "backup"}
+APART = {"info", "backup", "views status", "views rebuild", "views retry", "views follow"}
 """The commands whose answer names the kind of store, or is a file of SQLite; ``TestCare`` runs them."""
 MAKES = {"restore", "import-sdtm", "simulate"}
 """The commands that make a new log."""
@@ -348,3 +349,19 @@ class TestCare:
         assert capsys.readouterr().out.startswith("PostgreSQL, schema version 1; ")
         assert main(["info", str(both.folder / "all.jsonl")]) == 0
         assert capsys.readouterr().out.startswith("export; ")
+
+    def test_views_have_the_same_rows_and_say_the_same(self, both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+        found = []
+        for log in (both.file, both.address):
+            assert main(["views", "rebuild", log]) == 0
+            said = capsys.readouterr().out
+            assert "Every view is at the end of the log" in said
+            assert main(["views", "follow", log, "--once"]) == 0
+            assert main(["views", "retry", log]) == 0
+            assert capsys.readouterr().out.startswith("no view was set aside")
+            assert main(["views", "status", log, "--json"]) == 0
+            found.append((json.loads(capsys.readouterr().out.replace(log, "LOG"))["views"], all_rows(log)))
+        assert found[0] == found[1]
+        assert {view: len(rows) > 0 for view, rows in found[0][1].items()} == {
+            view: view != "deviation" for view in found[0][1]
+        }

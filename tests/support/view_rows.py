@@ -20,7 +20,7 @@ from trialdomain.projections.trail import Asked
 from trialdomain.storage.open_store import open_store
 from trialdomain.views.making import Failure, Maker
 from trialdomain.views.standard import STANDARD_VIEWS
-from trialdomain.views.table_view import table_of
+from trialdomain.views.table_view import BoundView
 
 Row: TypeAlias = Mapping[str, Any]
 Rows: TypeAlias = list[Row]
@@ -95,13 +95,13 @@ def made_anew(log: str, trial: str) -> dict[str, Rows]:
     """Make every row from the whole log, without what a follower remembers."""
     store = open_store(log, readonly=True)
     try:
-        views = {view.name: (view, table_of(view)) for view in STANDARD_VIEWS}
+        views = {view.name: BoundView(view) for view in STANDARD_VIEWS}
         made = Maker(store).all_rows(views, trial, store.head(trial))
         found = {}
-        for name, (_, table) in views.items():
+        for name, view in views.items():
             rows = made[name]
             assert not isinstance(rows, Failure), rows
-            names = ["trial", *(one.name for one in table.columns)]
+            names = ["trial", *(one.name for one in view.table.columns)]
             found[name] = in_order(dict(zip(names, (trial, *cells), strict=True)) for _, cells in rows)
         return found
     finally:

@@ -19,9 +19,7 @@ COHORT = Column(
     required=True,
 )
 EVIDENCE = Column("evidence", Kind.POSITIONS, "The positions of the log entries that the row rests on.", required=True)
-KNOWN_AT = Column(
-    "known_at_position", Kind.INTEGER, "The last of these positions: before it, the row was not known.", required=True
-)
+KNOWN_AT = Column("known_at_position", Kind.INTEGER, "The last of these positions.", required=True)
 DAYS = (
     Column("from_day", Kind.DATE, "The first day for which the row holds.", required=True),
     Column(

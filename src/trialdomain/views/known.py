@@ -160,6 +160,8 @@ class KnownParticipant:
     def __init__(self, trial: KnownTrial, subject: str, recorded: Sequence[Entry]) -> None:
         self.trial, self.subject, self.recorded = trial, subject, recorded
         self._cases: dict[date, Case] = {}
+        self._exposures: dict[tuple[int, int], Exposure] = {}
+        self._dlt_parts: dict[date, DltPart] = {}
         self._evaluated: dict[date, tuple[Member | None, date]] = {}
 
     @cached_property
@@ -174,15 +176,25 @@ class KnownParticipant:
 
     def case(self, on: date = LAST_DAY) -> Case:
         """Return the case of a day; by default with every current entry, whatever its date."""
+        if on < LAST_DAY and on >= self.case().last_day:
+            return self.case()  # no entry is dated later
         if on not in self._cases:
             stream = participant_stream(self.trial.trial, self.subject)
             self._cases[on] = case_of_current(stream, self.current, on=on)
         return self._cases[on]
 
-    @cached_property
-    def exposure(self) -> Exposure:
-        """The adverse events, with every current entry."""
-        return SAFETY.part(self.case(), self.trial.book(), LAST_DAY)
+    def exposure(self, on: date = LAST_DAY) -> Exposure:
+        """Return the adverse events of a day; by default with every current entry."""
+        case, book = self.case(on), self.trial.book(on)
+        key = id(case), id(book.versions[-1][1])
+        if key not in self._exposures:  # of one case and one protocol, it is the same on any day
+            self._exposures[key] = SAFETY.part(case, book, on)
+        return self._exposures[key]
+
+    def _dlt_part(self, on: date) -> DltPart:
+        if on not in self._dlt_parts:
+            self._dlt_parts[on] = DLT_COUNTS.part(self.case(on), self.trial.book(on), on)
+        return self._dlt_parts[on]
 
     def members(self) -> list[Span[Member | None]]:
         """Return the DLT evaluation from the first day on; None while the participant is not in a cohort."""
@@ -197,7 +209,7 @@ class KnownParticipant:
         """Evaluate the participant on a day; return also the last day on which that is so."""
         if on not in self._evaluated:
             case, book = self.case(on), self.trial.book(on)
-            own = DLT_COUNTS.part(case, book, on)
+            own = self._dlt_part(on)
             others = [self.trial.dlt_part(stream, on) for stream in self.trial.causes_of(self.subject)]
             members = members_of([own, *(one.value for one in others)], book)
             member = next((one for one in members if one.subject == self.subject), None)
@@ -209,9 +221,8 @@ class KnownParticipant:
         """Return the value of every endpoint of the protocol, by its code, with a day as the data cut-off."""
         case, book = self.case(on), self.trial.book(on)
         view = self.trial.endpoints(book.protocol)
-        exposure = SAFETY.part(case, book, on)
+        exposure, own = self.exposure(on), self._dlt_part(on)
         part = view.part_with(case, book, on, exposure, None)
-        own = DLT_COUNTS.part(case, book, on)
         others = [self.trial.dlt_part(stream, on).value for stream in self.trial.causes_of(self.subject)]
         counts = DLT_COUNTS.whole([own, *others], book, on)
         found = endpoint_values({self.subject: part.values}, [exposure], counts, None, view.protocol)

@@ -14,15 +14,16 @@ from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.mapper import entries_of, entry_of
 from trialdomain.storage.store import LogReader, StoredEntry
-from trialdomain.storage.view_tables import Cells, Table
+from trialdomain.storage.view_tables import Cells
 from trialdomain.tree.leaf import leaf_hash
+from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.ids import access_stream, participant_stream, subject_of
 from trialdomain.views.known import KnownParticipant, KnownTrial
-from trialdomain.views.table_view import TableView, cells_of
+from trialdomain.views.table_view import BoundView
 
 Rows: TypeAlias = list[tuple[str, Cells]]
 """Rows, each with its unit: a participant's code, or an empty text for the trial."""
-Views: TypeAlias = Mapping[str, tuple[TableView, Table]]
+Views: TypeAlias = Mapping[str, BoundView]
 OF_TRIAL = ""
 _ENTRIES_AT_ONCE = 100_000
 """The entries whose rows are added in one transaction to a generation that nobody reads yet."""
@@ -118,9 +119,22 @@ class Maker:
             count: called with the number of entries of each stream.
         """
         made: dict[str, Rows | Failure] = {name: [] for name in views}
+        with garbage_collector_paused():
+            self._make_all(views, made, trial, until, add, count)
+        return made
+
+    def _make_all(  # noqa: PLR0917 - the parts of all_rows
+        self,
+        views: Views,
+        made: dict[str, Rows | Failure],
+        trial: str,
+        until: int,
+        add: Callable[[Mapping[str, Rows]], None] | None,
+        count: Callable[[int], None],
+    ) -> None:
         known = self._known(made, trial, until, low=0)
         if known is None:
-            return made
+            return
         pending = 0
         for stream, rows in self._log.streams(trial, until=until):
             subject = subject_of(stream)
@@ -133,7 +147,6 @@ class Maker:
                 made.update({name: [] for name, some in made.items() if not isinstance(some, Failure)})
                 pending = 0
         self._of_trial(views, made, known, low=0)
-        return made
 
     def changed_rows(
         self, views: Views, trial: str, after: int, until: int
@@ -220,13 +233,13 @@ class Maker:
         if not entries:
             return
         participant = KnownParticipant(known, subject, entries)
-        for name, (view, table) in views.items():
+        for name, view in views.items():
             try:
-                rows = [(subject, cells_of(table, row)) for row in view.of_participant(participant)]
+                rows = [(subject, cells) for cells in view.of_participant(participant)]
             except LogUnusable:
                 raise
             except Exception as error:  # noqa: BLE001 - a view may be of anyone's making
-                _fail(made, name, self._to_blame(view, table, participant, low), error)
+                _fail(made, name, self._to_blame(view, participant, low), error)
                 continue
             found = made[name]
             if not isinstance(found, Failure):
@@ -234,25 +247,24 @@ class Maker:
 
     def _of_trial(self, views: Views, made: dict[str, Rows | Failure], known: KnownTrial, *, low: int) -> None:
         """Make the rows of the trial for each view that has not failed before."""
-        for name, (view, table) in views.items():
+        for name, view in views.items():
             found = made[name]
             if isinstance(found, Failure):
                 continue
             try:
-                found += [(OF_TRIAL, cells_of(table, row)) for row in view.of_trial(known)]
+                found += [(OF_TRIAL, cells) for cells in view.of_trial(known)]
             except LogUnusable:
                 raise
             except Exception as error:  # noqa: BLE001 - as above
-                _fail(made, name, self._trial_to_blame(view, table, known, low), error)
+                _fail(made, name, self._trial_to_blame(view, known, low), error)
 
-    def _to_blame(self, view: TableView, table: Table, participant: KnownParticipant, low: int) -> int:
+    def _to_blame(self, view: BoundView, participant: KnownParticipant, low: int) -> int:
         """Find the first entry of a participant with which a view fails."""
 
         def fails(number: int) -> bool:
             first = KnownParticipant(participant.trial, participant.subject, participant.recorded[:number])
             try:
-                for row in view.of_participant(first):
-                    cells_of(table, row)
+                view.of_participant(first)
             except Exception:  # noqa: BLE001 - whatever it raises
                 return True
             return False
@@ -267,16 +279,14 @@ class Maker:
             good, bad = (good, middle) if fails(middle) else (middle, bad)
         return positions[bad - 1]
 
-    def _trial_to_blame(self, view: TableView, table: Table, known: KnownTrial, low: int) -> int:
+    def _trial_to_blame(self, view: BoundView, known: KnownTrial, low: int) -> int:
         """Find the first entry with which a view of the trial fails."""
 
         def fails(position: int) -> bool:
             tail = self._stored(known.trial, position)
             try:
                 if tail is not None:
-                    earlier = KnownTrial(self._log, Known.read(self._log, tail))
-                    for row in view.of_trial(earlier):
-                        cells_of(table, row)
+                    view.of_trial(KnownTrial(self._log, Known.read(self._log, tail)))
             except LogUnusable:
                 raise
             except Exception:  # noqa: BLE001 - whatever it raises

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import TypeAlias
 
 import attrs
@@ -82,27 +81,6 @@ def table_of(view: TableView) -> Table:
     return Table(name=given.name, comment=given.comment, columns=columns, revision=given.revision)
 
 
-def cells_of(table: Table, row: Row) -> Cells:
-    """Return the values of a row in the order of the columns.
-
-    Raises:
-        InputInvalid: it has a value for a column that the view does not have, or one that the column cannot hold.
-    """
-    cells = []
-    for column, usual in _usual(table):
-        value = row.get(column.name)
-        if value is None:
-            if column.required:
-                raise InputInvalid(f"a row of view {table.name} has no {column.name}, which every row needs")
-        elif type(value) not in usual or column.words or (type(value) is str and not _is_storable(value)):
-            _check(table, column, value)
-        cells.append(value)
-    if len(row) > len(cells) or not row.keys() <= _names(table):
-        extra = ", ".join(sorted(map(str, row.keys() - _names(table))))
-        raise InputInvalid(f"a row of view {table.name} has values for {extra}, and the view has no such columns")
-    return tuple(cells)
-
-
 _TYPES: Mapping[Kind, tuple[type, ...]] = {
     Kind.TEXT: (str,),
     Kind.INTEGER: (int,),
@@ -116,16 +94,61 @@ _WIDEST = 2**63
 _LARGEST_POSITION = 2**31
 
 
-@lru_cache(maxsize=256)
-def _usual(table: Table) -> tuple[tuple[Column, frozenset[type]], ...]:
-    """Return each column with the types of which a value needs no further look."""
-    quick = (Kind.TEXT, Kind.BOOLEAN, Kind.DATE)
-    return tuple((one, frozenset(_TYPES[one.kind]) if one.kind in quick else frozenset()) for one in table.columns)
+_QUICK = {Kind.TEXT, Kind.BOOLEAN, Kind.DATE}
+"""The kinds whose values need no look but at their type."""
 
 
-@lru_cache(maxsize=256)
-def _names(table: Table) -> frozenset[str]:
-    return frozenset(one.name for one in table.columns)
+class BoundView:
+    """A view with its table, which checks the rows that the view makes.
+
+    Args:
+        view: the view.
+
+    Raises:
+        InputInvalid: it is no view, or a name cannot be that of a table or a column.
+    """
+
+    def __init__(self, view: TableView) -> None:
+        self.view, self.table = view, table_of(view)
+        self._columns = [(one, _quick(one)) for one in self.table.columns]
+        self._names = frozenset(one.name for one in self.table.columns)
+
+    def of_participant(self, participant: KnownParticipant) -> list[Cells]:
+        """Return the rows of one participant, each in the order of the columns.
+
+        Raises:
+            InputInvalid: a value is not one of its column, or there is no such column.
+        """
+        return [self._cells(row) for row in self.view.of_participant(participant)]
+
+    def of_trial(self, trial: KnownTrial) -> list[Cells]:
+        """Return the rows of the trial and its cohorts; see :meth:`of_participant`."""
+        return [self._cells(row) for row in self.view.of_trial(trial)]
+
+    def _cells(self, row: Row) -> Cells:
+        cells, given = [], 0
+        for column, quick in self._columns:
+            value = row.get(column.name)
+            if value is None:
+                if column.required:
+                    raise InputInvalid(f"a row of view {self.table.name} has no {column.name}, which every row needs")
+                given += column.name in row
+            else:
+                given += 1
+                if type(value) is not quick or (quick is str and not _is_storable(value)):  # type: ignore[arg-type]  # it is a text
+                    _check(self.table, column, value)
+            cells.append(value)
+        if given < len(row):
+            extra = ", ".join(sorted(map(str, row.keys() - self._names)))
+            raise InputInvalid(
+                f"a row of view {self.table.name} has values for {extra}, and the view has no such columns"
+            )
+        return tuple(cells)
+
+
+def _quick(column: Column) -> type | None:
+    """Return the type of which every value fits a column; None where each has to be looked at."""
+    return _TYPES[column.kind][0] if column.kind in _QUICK and not column.words else None
 
 
 def _is_storable(text: str) -> bool:

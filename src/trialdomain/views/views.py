@@ -18,7 +18,7 @@ from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.values.word import Word
 from trialdomain.views.making import Failure, Maker
 from trialdomain.views.standard import STANDARD_VIEWS
-from trialdomain.views.table_view import TableView, table_of
+from trialdomain.views.table_view import BoundView, TableView
 
 _AT_ONCE = 1_000
 """The most entries that are taken in one transaction by a view that is being read."""
@@ -80,17 +80,18 @@ class Views:
         self._log = log
         self.place = "no place yet"
         """Where the tables are, once they were opened."""
-        self._views: dict[str, tuple[TableView, Table]] = {}
+        self._views: dict[str, BoundView] = {}
         for view in (*STANDARD_VIEWS, *own):
-            table = table_of(view)
-            if table.name in self._views:
-                raise InputInvalid(f"there are two views with the name {table.name}: give each a name of its own")
-            self._views[table.name] = view, table
+            bound = BoundView(view)
+            name = bound.table.name
+            if name in self._views:
+                raise InputInvalid(f"there are two views with the name {name}: give each a name of its own")
+            self._views[name] = bound
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables, with their columns and comments."""
-        return tuple(table for _, table in self._views.values())
+        return tuple(view.table for view in self._views.values())
 
     def status(self) -> list[ViewStatus]:
         """Return how far each view has come in each trial.
@@ -218,7 +219,7 @@ class Views:
         position = 0 if at is None else at.position
         if number is None:
             state = State.NOT_BUILT
-        elif definition != self._views[view][1].definition:
+        elif definition != self._views[view].table.definition:
             state = State.OUTDATED
         elif at is not None and at.failed_at is not None:
             state = State.SET_ASIDE
@@ -236,7 +237,7 @@ class Views:
         )
 
     def _rebuild(self, tables: ViewTables, names: Sequence[str], progress: Progress) -> None:
-        numbers = {name: tables.begin(self._views[name][1]) for name in names}
+        numbers = {name: tables.begin(self._views[name].table) for name in names}
         building = _Follower(self, tables, numbers)
         heads = self._log.heads()
         total, done = sum(heads.values()), 0
@@ -253,7 +254,7 @@ class Views:
         while left:
             building.round()  # what was recorded meanwhile
             for name, number in tuple(left.items()):
-                if tables.swap(self._views[name][1], number):
+                if tables.swap(self._views[name].table, number):
                     del left[name]
             if left and monotonic() > until:
                 raise ViewsUnusable(
@@ -276,7 +277,7 @@ class _Follower:
     def __init__(self, views: Views, tables: ViewTables, numbers: Mapping[str, int] | None = None) -> None:
         self._views, self._tables, self._numbers = views, tables, numbers
         self._log: LogReader = views._log  # noqa: SLF001 - a part of the views
-        self._known: dict[str, tuple[TableView, Table]] = views._views  # noqa: SLF001 - as above
+        self._known: dict[str, BoundView] = views._views  # noqa: SLF001 - as above
         self._maker = Maker(self._log)
         self._at: dict[str, dict[str, Tracked]] | None = None
         """By trial and view: the position."""
@@ -286,7 +287,7 @@ class _Follower:
     def build_missing(self) -> None:
         """Build the views that have no generation with the present columns."""
         live = {one.view: one.definition for one in self._tables.generations() if one.live}
-        missing = [name for name, (_, table) in self._known.items() if live.get(name) != table.definition]
+        missing = [name for name, view in self._known.items() if live.get(name) != view.table.definition]
         if missing:
             self._views._rebuild(self._tables, missing, ignore_progress)  # noqa: SLF001 - a part of the views
 
@@ -297,7 +298,7 @@ class _Follower:
 
         def add(rows: Mapping[str, list[tuple[str, tuple[object, ...]]]]) -> None:
             for name, some in rows.items():
-                self._tables.add(views[name][1], numbers[name], trial, some)
+                self._tables.add(views[name].table, numbers[name], trial, some)
 
         made = self._maker.all_rows(views, trial, until, add=add, count=count)
         self._moved(trial, numbers, list(views), before=0, after=until, made=made, units=())
@@ -333,7 +334,7 @@ class _Follower:
                 numbers = {
                     one.view: one.number
                     for one in generations
-                    if one.live and one.view in self._known and one.definition == self._known[one.view][1].definition
+                    if one.live and one.view in self._known and one.definition == self._known[one.view].table.definition
                 }
             self._live, self._at, self._refreshed = dict(numbers), {}, now
             for one in self._tables.tracked():
@@ -378,7 +379,7 @@ class _Follower:
         """Write what was made; set aside the views that could not be made; return those that were moved."""
         leaf = self._maker.leaf(trial, after)
         good = [
-            Replaced(table=self._known[name][1], generation=numbers[name], units=units, rows=rows)
+            Replaced(table=self._known[name].table, generation=numbers[name], units=units, rows=rows)
             for name in names
             if not isinstance(rows := made[name], Failure)
         ]
@@ -411,7 +412,7 @@ class _Follower:
             rows = found
         elif before == 0:
             units = None
-        change = Replaced(table=view[name][1], generation=numbers[name], units=units, rows=rows)
+        change = Replaced(table=view[name].table, generation=numbers[name], units=units, rows=rows)
         self._tables.move(
             Moved(
                 trial=trial,

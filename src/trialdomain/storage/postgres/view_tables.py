@@ -206,31 +206,36 @@ class PostgresViewTables:
     def move(self, moved: Moved) -> list[str]:
         """Replace rows and move positions, in one transaction; return the views that were moved."""
         with self._translated(), self._connection.transaction():
-            return [one.table.name for one in moved.changes if self._moved(moved, one)]
+            in_order = sorted(moved.changes, key=lambda one: one.table.name)  # one order of locks: no deadlock
+            return [one.table.name for one in in_order if self._moved(moved, one)]
 
     def swap(self, table: Table, generation: int) -> bool:
         """Show readers a new generation instead of the live one, and drop the old one."""
-        try:
-            with self._translated(), self._connection.transaction():
-                self._run(f"SET LOCAL lock_timeout = '{_SWAP_MILLISECONDS}ms'")
-                # These locks keep workers from moving the old generation while the new one takes its place.
-                self._run("SELECT 1 FROM @.view_generation WHERE view = %s FOR UPDATE", table.name)
-                if not self._is_known(table.name, generation):
-                    raise ViewsUnusable(f"{self.place}: another program began to rebuild {table.name}: let it finish")
-                if self._is_behind(table.name, generation):
-                    return False
-                self._show(table, generation)
-                self._run(
-                    "UPDATE @.view_generation SET state = 'retired' WHERE view = %s AND state = 'live'", table.name
-                )
-                self._run(
-                    "UPDATE @.view_generation SET state = 'live' WHERE view = %s AND generation = %s",
-                    *(table.name, generation),
-                )
-        except _Busy:
-            return False
         with self._translated():
+            try:
+                if not self._swapped(table, generation):
+                    return False
+            except server.LockNotAvailable:
+                return False
             self._drop_retired(table.name)
+        return True
+
+    def _swapped(self, table: Table, generation: int) -> bool:
+        """Let a generation take the place of the live one; False where it is behind."""
+        with self._connection.transaction():
+            self._run(f"SET LOCAL lock_timeout = '{_SWAP_MILLISECONDS}ms'")
+            # These locks keep workers from moving the old generation while the new one takes its place.
+            self._run("SELECT 1 FROM @.view_generation WHERE view = %s FOR UPDATE", table.name)
+            if not self._is_known(table.name, generation):
+                raise ViewsUnusable(f"{self.place}: another program began to rebuild {table.name}: let it finish")
+            if self._is_behind(table.name, generation):
+                return False
+            self._show(table, generation)
+            self._run("UPDATE @.view_generation SET state = 'retired' WHERE view = %s AND state = 'live'", table.name)
+            self._run(
+                "UPDATE @.view_generation SET state = 'live' WHERE view = %s AND generation = %s",
+                *(table.name, generation),
+            )
         return True
 
     def clear(self, views: Iterable[str], trial: str | None) -> int:
@@ -250,7 +255,7 @@ class PostgresViewTables:
             " ON CONFLICT (trial) DO UPDATE SET looked_at = excluded.looked_at"
         )
         with self._translated():
-            self._run(query, at, list(heads))
+            self._run(query, at, sorted(heads))  # one order of locks: no deadlock
 
     def close(self) -> None:
         """Close the connection, unless it is that of the parent of this process."""
@@ -366,18 +371,12 @@ class PostgresViewTables:
             if is_lost(error, self._connection):
                 raise StoreFailed(f"{self.place}: the connection was lost: {why}: try again") from error
             if isinstance(error, server.LockNotAvailable):
-                raise _Busy(f"{self.place}: another program holds a lock on the views: try again") from error
+                raise ViewsUnusable(f"{self.place}: another program holds a lock on the views: try again") from error
             if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
                 raise ViewsUnusable(f"{self.place}: a row does not fit the columns of its view: {why}") from error
             if isinstance(error, server.InsufficientPrivilege):
                 raise ViewsUnusable(f"{self.place}: {why}: use the role that made the views") from error
             raise ViewsUnusable(f"{self.place}: {why}: the views were not changed; try again") from error
-
-
-class _Busy(ViewsUnusable):
-    """Another program holds a lock."""
-
-    code = "views-busy"
 
 
 def _named(view: str, generation: int) -> str:
@@ -406,10 +405,6 @@ def _escaped(text: str) -> str:
     return text.translate(_SPECIAL)
 
 
-def _text(value: object) -> str:
-    return _escaped(str(value))
-
-
 def _boolean(value: object) -> str:
     return "t" if value else "f"
 
@@ -427,7 +422,7 @@ def _iso(value: date | datetime) -> str:
 
 
 _TEXTS: Mapping[Kind, Callable[[Any], str]] = {
-    Kind.TEXT: _text,
+    Kind.TEXT: _escaped,
     Kind.INTEGER: str,
     Kind.NUMBER: _number,
     Kind.BOOLEAN: _boolean,

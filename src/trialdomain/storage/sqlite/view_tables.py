@@ -1,6 +1,6 @@
 """The views of a log in SQLite: a file beside the log, so that views and the log never wait for each other."""
 
-import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,8 +64,9 @@ _Values: TypeAlias = tuple[object, ...]
 
 
 def views_file(log: Path) -> Path:
-    """Return the file with the views of a log: ``trial-views.db`` beside ``trial.db``."""
-    return log.with_name(f"{log.stem}-views{log.suffix}")
+    """Return the file with the views of a log: ``trial-views.db`` beside ``trial.db``, whatever links lead there."""
+    real = Path(os.path.realpath(log))
+    return real.with_name(f"{real.stem}-views{real.suffix}")
 
 
 class SQLiteViewTables:
@@ -241,7 +242,8 @@ class SQLiteViewTables:
     def _insert(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
         marks = ", ".join("?" * (len(table.columns) + 2))
         statement = f"INSERT INTO {_named(table.name, generation)} VALUES ({marks})"  # noqa: S608 - a checked name
-        converters = [_CONVERTERS[one.kind] for one in table.columns]
+        kinds = enumerate((one.kind for one in table.columns), start=2)
+        converters = [(at, _CONVERTERS[kind]) for at, kind in kinds if kind in _CONVERTERS]
         converted = _converted(trial, rows, converters)
         while some := list(islice(converted, _AT_ONCE)):
             self._connection.executemany(statement, some)
@@ -306,18 +308,19 @@ def _column(one: Column) -> str:
 
 
 def _converted(
-    trial: str, rows: Iterable[tuple[str, Cells]], converters: Sequence[Callable[[Any], object]]
+    trial: str, rows: Iterable[tuple[str, Cells]], converters: Sequence[tuple[int, Callable[[Any], object]]]
 ) -> Iterator[_Values]:
+    """Yield each row with its trial and its unit, in the forms of SQLite."""
     for unit, cells in rows:
-        yield (
-            trial,
-            unit,
-            *(None if value is None else convert(value) for convert, value in zip(converters, cells, strict=True)),
-        )
+        row = [trial, unit, *cells]
+        for at, convert in converters:
+            if row[at] is not None:
+                row[at] = convert(row[at])
+        yield tuple(row)
 
 
 def _positions(value: Iterable[int]) -> str:
-    return json.dumps(list(value))
+    return f"[{', '.join(map(str, value))}]"  # JSON, for json_each
 
 
 def _date(value: date) -> str:
@@ -333,12 +336,9 @@ def _number(value: Decimal) -> str:
 
 
 _CONVERTERS: Mapping[Kind, Callable[[Any], object]] = {
-    Kind.TEXT: str,
-    Kind.INTEGER: int,
     Kind.NUMBER: _number,
-    Kind.BOOLEAN: int,
     Kind.DATE: _date,
     Kind.TIME: _time,
     Kind.POSITIONS: _positions,
 }
-"""By the kind of a column: the form of a value in SQLite, which has neither decimals nor dates."""
+"""By the kind of a column: the form of a value in SQLite, which has neither decimals, dates nor arrays."""

@@ -79,7 +79,7 @@ PARTICIPANT_TABLE = TableView(
 
 def _adverse_event_of_participant(participant: KnownParticipant) -> Iterable[Row]:
     """Return a row for each event."""
-    exposure, protocol = participant.exposure, participant.trial.book().protocol
+    exposure, protocol = participant.exposure(), participant.trial.book().protocol
     for event, counted in zip(participant.case().adverse_events, exposure.events, strict=True):
         found = listed(exposure, counted, protocol, on=LAST_DAY)
         report = event.report.fact
