@@ -14,12 +14,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "views.md"
 _HEAD = """# Views: the tables, and what a row of each is
 
 [How to query views](../how-to/query-views.md) makes them, and keeps them up to date. Every table has the column
-`trial`, the code of the trial. Rows of one participant, cohort or dose level have the same `participant`, `cohort` and `level` in every
-table. `evidence` names the positions of the log entries that a row rests on; `trialdomain history LOG --entry N` shows one.
+`trial`, the code of the trial. Rows of one participant, cohort or dose level have the same `participant`, `cohort` and
+`level` in every table. `evidence` names the positions of the log entries that a row rests on; `trialdomain history LOG
+--entry N` shows one.
 
-A table with `from_day` and `to_day` answers for a day: `WHERE '2026-04-01' BETWEEN from_day AND to_day`. Each thing has one row
-for a day. The first day is that on which the last of the entries it depends on was recorded. For an earlier day, ask what was
-known then: `trialdomain replay LOG --known-at DAY`.
+A table with `from_day` and `to_day` answers for a day: `WHERE '2026-04-01' BETWEEN from_day AND to_day`. Each thing has
+one row for a day. The first day is that on which the last of the entries it depends on was recorded. For an earlier
+day, ask what was known then: `trialdomain replay LOG --known-at DAY`.
 
 | kind | in PostgreSQL | in SQLite |
 |---|---|---|

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -20,6 +21,10 @@ from view_rows import Rows, all_rows, made_anew, on_day, refuse_differences
 from trialdomain import DltRule, Relatedness, TrialProtocol, Trials, lab
 from trialdomain.events.trial import ProtocolAmended
 from trialdomain.protocol.dlt_rule import CytopeniaRule
+from trialdomain.testing import Act, InvariantBroken, TablesDiffer, WholeTrial, check_invariants, tables_equal_replay
+from trialdomain.testing.made_up_site import MadeUpSite
+from trialdomain.views import Column, Kind, KnownParticipant, Row, TableView
+from trialdomain.views.making import Maker, _Touched
 
 DAYS_AHEAD = (0, 1, 2, 3, 5, 8, 13, 20, 21, 27, 28, 29, 40, 60, 90, 119, 120, 121, 180, 400)
 
@@ -159,3 +164,66 @@ class TestWhatAnEntryOfAnotherChanges:
         ]
         levels = [row for row in watched.holds()["level_standing"] if row["level"] == "1"]
         assert [(row["pending"], row["evaluable"]) for row in levels] == [(1, 0)]
+
+
+class TestAViewOfYourOwn:
+    def test_one_that_follows_from_what_it_is_given_is_equal(self, tmp_path: Path) -> None:
+        site = Site(address=str(tmp_path / "log.db"))
+        site.treat("S001", "S002")
+        tables_equal_replay(site.trials, site.trial.trial)
+        tables_equal_replay(site.trials, site.trial.trial, steps=1)
+        tables_equal_replay(site.trials, site.trial.trial, steps=100)
+
+    def test_one_that_remembers_something_else_is_not(self) -> None:
+        seen: list[str] = []
+
+        def rows(participant: KnownParticipant) -> list[Row]:
+            seen.append(participant.subject)
+            return [{"number": len(seen)}]
+
+        own = TableView(
+            name="own", comment="One.", columns=[Column("number", Kind.INTEGER, "A number.")], of_participant=rows
+        )
+        site = Site()
+        site.treat("S001", "S002")
+        with pytest.raises(TablesDiffer, match=r"view own has other rows step by step than at once: missing \('S00"):
+            tables_equal_replay(site.trials, site.trial.trial, own)
+
+    def test_one_that_fails(self) -> None:
+        def rows(participant: KnownParticipant) -> list[Row]:
+            raise KeyError(participant.subject)
+
+        own = TableView(
+            name="own", comment="One.", columns=[Column("number", Kind.INTEGER, "A number.")], of_participant=rows
+        )
+        site = Site()
+        site.treat("S001")
+        with pytest.raises(TablesDiffer, match=r"view own cannot take the entry at position 5: KeyError: 'S001'"):
+            tables_equal_replay(site.trials, site.trial.trial, own)
+
+
+@pytest.mark.parametrize("fault", ["_touched", "_of_trial"])
+def test_the_check_of_a_whole_trial_notices_rows_that_are_not_made_again(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = WholeTrial(OPEN)
+    for number in range(1, 4):
+        subject = f"S00{number}"
+        assert trial.act(Act(on=day(number), subject=subject, do=partial(admit, subject=subject))) is None
+    check_invariants(trial)
+    if fault == "_touched":
+        nothing = _Touched(frozenset(), of_trial=False, everything=False)
+        monkeypatch.setattr(Maker, "_touched", lambda *_: nothing)
+    else:
+        monkeypatch.setattr(Maker, "_of_trial", lambda _, __, made, ___, low: made["cohort"].append(("", (low,))))
+    with pytest.raises(InvariantBroken, match="tables equal replay: view"):
+        check_invariants(trial)
+
+
+def admit(site: MadeUpSite, subject: str) -> None:
+    """Consent, screen, enroll and infuse somebody."""
+    desk, today = site.desk(), site.today
+    desk.consent(subject, signed_on=today, form_version="1")
+    desk.screen(subject, on=today)
+    desk.enroll(subject, on=today)
+    desk.infuse(subject, level=1, started_at=today)

@@ -19,7 +19,7 @@ from repeating import times
 from site_desk import INVESTIGATOR, OPEN
 from view_rows import all_rows, made_anew, rows_in
 
-from trialdomain import InputInvalid, Trials
+from trialdomain import InputInvalid, Trials, verify
 from trialdomain.storage.errors import StoreClosed
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.view_tables import Column, Kind, ViewsUnusable
@@ -327,6 +327,66 @@ class TestWhatIsNotOurs:
         trials.views().follow(stop=lambda: next(looks))
         assert next(looks, None) is None
         assert {one.state for one in trials.views().status()} == {State.CURRENT}
+
+
+class TestRebuilding:
+    def test_in_several_transactions(self, trials: Trials, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A large trial is built a part at a time, beside the rows that are read."""
+        views = trials.views()
+        desk = trials.trial("A").acting(INVESTIGATOR)
+        for number in range(2, 8):
+            consent(desk, f"S{number:03}")
+        views.rebuild()
+        before = all_rows(log)
+        monkeypatch.setattr("trialdomain.views.making._ENTRIES_AT_ONCE", 3)
+        views.rebuild()
+        assert all_rows(log) == before
+        views = trials.views(picky({"S005"}))
+        views.rebuild()
+        kept = [row["participant"] for row in rows_in(log, "picky") if row["trial"] == "A"]
+        assert kept == ["S001", "S002", "S003", "S004"]
+
+    def test_one_that_was_interrupted_leaves_what_is_read(self, trials: Trials, log: str) -> None:
+        views = trials.views()
+        views.rebuild()
+        before = all_rows(log)
+
+        def interrupt(_: str, __: int, ___: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            views.rebuild(progress=interrupt)
+        assert all_rows(log) == before
+        views.catch_up()
+        views.rebuild()
+        assert all_rows(log) == before
+        with closing(open_store(log, readonly=True)) as store, closing(store.view_tables(make=False)) as tables:
+            assert {one.live for one in tables.generations()} == {True}
+
+    def test_one_that_another_has_overtaken(self, trials: Trials) -> None:
+        views = trials.views()
+        views.rebuild()
+        overtaken: list[str] = []
+
+        def overtake(what: str, _: int, __: int) -> None:
+            if not overtaken:
+                overtaken.append(what)
+                views.rebuild("cohort")
+
+        with pytest.raises(ViewsUnusable, match="another program began to rebuild cohort: let it finish"):
+            views.rebuild(progress=overtake)
+        assert {one.state for one in views.status()} == {State.CURRENT}
+
+    def test_progress_is_told(self, trials: Trials) -> None:
+        told: list[tuple[str, int, int]] = []
+        trials.views().rebuild(progress=lambda *one: told.append(one))
+        assert told[-1] == ("building views", 10, 10)
+
+    def test_the_log_is_as_it_was(self, trials: Trials, log: str) -> None:
+        """Nothing is added to the log, and its verification finds nothing."""
+        trials.views().rebuild()
+        trials.close()
+        assert verify(log).defects == ()
 
 
 @pytest.mark.soak

@@ -25,7 +25,7 @@ from trialdomain.signing.trees import TrialTree
 from trialdomain.storage.application import LogApplication
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.recorder import StoreRecorder
-from trialdomain.storage.store import Store
+from trialdomain.storage.store import LogReader, Store
 from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import short
 from trialdomain.values.ids import check_id
@@ -206,6 +206,11 @@ class TrialHandle:
             HeadKeyMissing: the log was opened without ``heads``.
         """
         return self._store.begin_signing(self.trial)
+
+    @property
+    def reader(self) -> LogReader:
+        """The store with the entries, for tools that read rows."""
+        return self._store
 
     def history(self, *, known_at: KnownAt | None = None) -> History:
         """Return the trial's history as known at a position, a time or a day; by default, as it is known now."""

@@ -33,6 +33,7 @@ from trialdomain.testing.metamorphic import (
 )
 from trialdomain.testing.outcomes import OutcomesUnreachable, history_of, outcomes_of
 from trialdomain.testing.patient import Patient
+from trialdomain.testing.table_views import TablesDiffer, tables_equal_replay
 from trialdomain.testing.whole_trial import Act, WholeTrial
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ __all__ = [
     "OutcomesUnreachable",
     "PastImpossible",
     "Patient",
+    "TablesDiffer",
     "Taken",
     "TakenTrial",
     "TrialMachine",
@@ -90,6 +92,7 @@ __all__ = [
     "nobody_infused_without_eligibility",
     "outcomes_of",
     "protocols",
+    "tables_equal_replay",
     "the_order_within_a_day_changes_nothing",
     "trial_machine",
     "trials",

@@ -42,6 +42,7 @@ from trialdomain.rules.eligibility import assess, unmet
 from trialdomain.rules.known_facts import known_of
 from trialdomain.testing.answered import Answered, words_of
 from trialdomain.testing.replay import Replay
+from trialdomain.testing.table_views import TablesDiffer, equal_in
 from trialdomain.testing.whole_trial import WholeTrial
 from trialdomain.values.calendar import site_day
 from trialdomain.values.clinical.decision import Action, Decision
@@ -49,7 +50,10 @@ from trialdomain.values.clinical.level import Label
 from trialdomain.values.clinical.screening import Gate
 from trialdomain.values.given.plural import how_many
 from trialdomain.values.ids import cohort_stream, level_of, subject_of, trial_stream
+from trialdomain.views.standard import STANDARD_VIEWS
 
+_STEPS = 3
+"""The steps in which the tables of a trial are made."""
 _NAMED = 3
 """The most things that a sentence names; the rest are counted."""
 
@@ -431,6 +435,8 @@ INVARIANTS: Mapping[str, Callable[[History], None]] = {
 def check_invariants(trial: History | WholeTrial) -> None:
     """Assert every invariant of a trial; of a :class:`WholeTrial` also that replay gives what it answered.
 
+    Of a :class:`WholeTrial`, the tables of the views are made in steps as well, and compared with those made at once.
+
     Raises:
         InvariantBroken: the trial breaks one.
     """
@@ -442,3 +448,7 @@ def check_invariants(trial: History | WholeTrial) -> None:
         known_at_replay_equals_what_was_answered(
             history, trial.answered, known_at=lambda position: handle.history(known_at=position)
         )
+        try:
+            equal_in(handle.reader, handle.trial, STANDARD_VIEWS, _STEPS)
+        except TablesDiffer as error:
+            raise InvariantBroken("tables equal replay", str(error)) from None

@@ -199,8 +199,7 @@ class PostgresViewTables:
     def add(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
         """Add rows to a generation that is being built."""
         with self._translated(), self._connection.transaction():
-            if not self._is_known(table.name, generation):
-                raise ViewsUnusable(f"{self.place}: another program began to rebuild {table.name}: let it finish")
+            self._refuse_overtaken(table.name, generation)
             self._copy(table, generation, trial, rows)
 
     def move(self, moved: Moved) -> list[str]:
@@ -226,8 +225,7 @@ class PostgresViewTables:
             self._run(f"SET LOCAL lock_timeout = '{_SWAP_MILLISECONDS}ms'")
             # These locks keep workers from moving the old generation while the new one takes its place.
             self._run("SELECT 1 FROM @.view_generation WHERE view = %s FOR UPDATE", table.name)
-            if not self._is_known(table.name, generation):
-                raise ViewsUnusable(f"{self.place}: another program began to rebuild {table.name}: let it finish")
+            self._refuse_overtaken(table.name, generation)
             if self._is_behind(table.name, generation):
                 return False
             self._show(table, generation)
@@ -318,6 +316,10 @@ class PostgresViewTables:
         self._run(f"COMMENT ON COLUMN @.{table.name}.trial IS 'The code of the trial.'")
         for one in table.columns:
             self._run(f"COMMENT ON COLUMN @.{table.name}.{one.name} IS {_literal(one.comment)}")
+
+    def _refuse_overtaken(self, view: str, generation: int) -> None:
+        if not self._is_known(view, generation):
+            raise ViewsUnusable(f"{self.place}: another program began to rebuild {view}: let it finish")
 
     def _is_known(self, view: str, generation: int) -> bool:
         query = (

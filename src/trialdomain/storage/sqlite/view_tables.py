@@ -162,8 +162,7 @@ class SQLiteViewTables:
     def add(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
         """Add rows to a generation that is being built."""
         with self._translated(), self._transaction():
-            if not self._is_known(table.name, generation):
-                raise ViewsUnusable(f"{self.place}: another program began to rebuild {table.name}: let it finish")
+            self._refuse_overtaken(table.name, generation)
             self._insert(table, generation, trial, rows)
 
     def move(self, moved: Moved) -> list[str]:
@@ -175,6 +174,7 @@ class SQLiteViewTables:
         """Show readers a new generation instead of the live one, and drop the old one."""
         columns = ", ".join(["trial", *(one.name for one in table.columns)])
         with self._translated(), self._transaction():
+            self._refuse_overtaken(table.name, generation)
             if self._is_behind(table.name, generation):
                 return False
             live = [one for one in self.generations() if one.view == table.name and one.number != generation]
@@ -247,6 +247,10 @@ class SQLiteViewTables:
         converted = _converted(trial, rows, converters)
         while some := list(islice(converted, _AT_ONCE)):
             self._connection.executemany(statement, some)
+
+    def _refuse_overtaken(self, view: str, generation: int) -> None:
+        if not self._is_known(view, generation):
+            raise ViewsUnusable(f"{self.place}: another program began to rebuild {view}: let it finish")
 
     def _is_known(self, view: str, generation: int) -> bool:
         query = "SELECT 1 FROM view_generation WHERE view = ? AND generation = ?"
