@@ -30,6 +30,7 @@ from trialdomain.storage.mapper import stored_of
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import Command, ReadSet, Sealed
 from trialdomain.values.ids import participant_stream
+from views import views
 
 PROTOCOL = attrs.evolve(nct06245746(), criteria=())
 USER = User(id="investigator", name="Investigator", role=Role.INVESTIGATOR, organization="Site")
@@ -217,6 +218,7 @@ def run(where: Path, *, entries: int) -> list[Measured]:
         return [
             *found,
             *parts(Path(folder) / "parts.db"),
+            *views(Path(folder) / "views.db"),
             *commands(Path(folder)),
             *audit_decisions(),
             *audit(Path(folder) / "large.db", entries=entries),

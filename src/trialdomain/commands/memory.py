@@ -221,6 +221,11 @@ class Known:
         self._parts.day = (on, found, ())
         return dict(found)
 
+    def keep_parts(self, parts: Mapping[str, Part]) -> None:
+        """Keep the parts of all participants, by stream, where a caller has judged them already."""
+        if self._parts.of is None:
+            self._parts.of = {stream: (part,) for stream, part in parts.items()}
+
     def _turns(self) -> list[date]:
         """Return the last day of each protocol version but the last."""
         facts = (entry.fact for entry in self.record.own)

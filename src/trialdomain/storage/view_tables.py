@@ -6,6 +6,7 @@ position that is not tracked, and a writer that is killed leaves nothing half-do
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -38,6 +39,12 @@ class Kind(Word):
     """A moment with its offset."""
     POSITIONS = "positions"
     """Positions of log entries, in ascending order."""
+
+
+def plain_number(value: Decimal | int) -> str:
+    """Write a decimal number without an exponent."""
+    text = str(value)
+    return format(value, "f") if "E" in text else text
 
 
 @attrs.frozen

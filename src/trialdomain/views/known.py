@@ -12,11 +12,12 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from trialdomain.aggregates.cohort import Cohort
-from trialdomain.commands.memory import Counted, Known
+from trialdomain.commands.memory import Counted, Known, Part
 from trialdomain.events.entries import Current, current
 from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.events.trial import ProtocolAmended
 from trialdomain.projections.casebook import Case, Casebook, case_of_current
+from trialdomain.projections.deaths import RELATED_DEATHS
 from trialdomain.projections.decisions import versions_recorded
 from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, DltPart, Member, members_of
 from trialdomain.projections.endpoints.participant import observation_of
@@ -130,6 +131,10 @@ class KnownTrial:
             self._endpoints[id(protocol)] = EndpointsView.of(protocol)
         return self._endpoints[id(protocol)]
 
+    def keep_parts(self, parts: Mapping[str, Part]) -> None:
+        """Keep what all participants contribute to the counts, by stream, so that they are not read again."""
+        self._known.keep_parts(parts)
+
     def causes_of(self, subject: str) -> frozenset[str]:
         """Name the streams of other participants whose entries caused the release of a participant's slot."""
         return self._causes.get(subject, frozenset())
@@ -161,7 +166,7 @@ class KnownParticipant:
         self.trial, self.subject, self.recorded = trial, subject, recorded
         self._cases: dict[date, Case] = {}
         self._exposures: dict[tuple[int, int], Exposure] = {}
-        self._dlt_parts: dict[date, DltPart] = {}
+        self._dlt_parts: list[Span[DltPart]] = []
         self._evaluated: dict[date, tuple[Member | None, date]] = {}
 
     @cached_property
@@ -192,9 +197,22 @@ class KnownParticipant:
         return self._exposures[key]
 
     def _dlt_part(self, on: date) -> DltPart:
-        if on not in self._dlt_parts:
-            self._dlt_parts[on] = DLT_COUNTS.part(self.case(on), self.trial.book(on), on)
-        return self._dlt_parts[on]
+        for span in self._dlt_parts:
+            if span.first <= on <= span.last:
+                return span.value
+        case = self.case(on)
+        part = DLT_COUNTS.part(case, self.trial.book(on), on)
+        self._dlt_parts.append(Span(*case.same_from_to(on, (*self.trial.turns, *part.turns)), part))
+        return part
+
+    @cached_property
+    def part(self) -> Part:
+        """What the participant contributes to the counts on the first day of the trial's own rows."""
+        on = self.trial.first_day
+        case, book = self.case(on), self.trial.book(on)
+        counted = self._dlt_part(on)
+        first, last = case.same_from_to(on, (*self.trial.turns, *counted.turns))
+        return Part(case.stream, counted, RELATED_DEATHS.part(case, book, on), first, last)
 
     def members(self) -> list[Span[Member | None]]:
         """Return the DLT evaluation from the first day on; None while the participant is not in a cohort."""

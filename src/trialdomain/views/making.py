@@ -1,11 +1,12 @@
 """Making the rows of views: of a whole trial, or of what some entries change."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import attrs
 
-from trialdomain.commands.memory import Known, Memory, uncounted
+from trialdomain.commands.memory import Known, Memory, Part, uncounted
 from trialdomain.errors import LogCorrupt, LogUnusable, TrialError
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import target_version
@@ -13,7 +14,7 @@ from trialdomain.events.recorded import Entry
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.mapper import entries_of, entry_of
-from trialdomain.storage.store import LogReader, StoredEntry
+from trialdomain.storage.store import LogReader, Row, StoredEntry
 from trialdomain.storage.view_tables import Cells
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.collector import garbage_collector_paused
@@ -135,17 +136,21 @@ class Maker:
         known = self._known(made, trial, until, low=0)
         if known is None:
             return
-        pending = 0
+        pending, parts = 0, dict[str, Part]()
         for stream, rows in self._log.streams(trial, until=until):
             subject = subject_of(stream)
             if subject is not None:
-                self._participant(views, made, known, subject, lambda: list(entries_of(stream, rows)), low=0)  # noqa: B023 - called at once
+                read = partial(_entries, stream, rows)
+                participant = self._participant(views, made, known, subject, read, low=0)
+                if participant is not None:
+                    parts[stream] = participant.part
             count(len(rows))
             pending += len(rows)
             if add is not None and pending >= _ENTRIES_AT_ONCE:
                 add({name: some for name, some in made.items() if not isinstance(some, Failure)})
                 made.update({name: [] for name, some in made.items() if not isinstance(some, Failure)})
                 pending = 0
+        known.keep_parts(parts)
         self._of_trial(views, made, known, low=0)
 
     def changed_rows(
@@ -166,9 +171,7 @@ class Maker:
         for subject in sorted(touched.subjects):
             stream = participant_stream(trial, subject)
 
-            def read(stream: str = stream) -> list[Entry]:
-                return list(entries_of(stream, self._log.stream(stream, until=until)))
-
+            read = partial(self._read, stream, until)
             self._participant(views, made, known, subject, read, low=after)
         units = sorted(touched.subjects)
         if touched.of_trial:
@@ -219,8 +222,8 @@ class Maker:
         read: Callable[[], list[Entry]],
         *,
         low: int,
-    ) -> None:
-        """Make the rows of one participant for each view that has not failed before."""
+    ) -> KnownParticipant | None:
+        """Make the rows of one participant for each view; return the participant, if there is one."""
         try:
             entries = read()
         except LogUnusable:
@@ -229,9 +232,9 @@ class Maker:
             position = getattr(error, "position", None)
             for name in views:
                 _fail(made, name, position if isinstance(position, int) else low + 1, error)
-            return
+            return None
         if not entries:
-            return
+            return None
         participant = KnownParticipant(known, subject, entries)
         for name, view in views.items():
             try:
@@ -244,6 +247,7 @@ class Maker:
             found = made[name]
             if not isinstance(found, Failure):
                 found += rows
+        return participant
 
     def _of_trial(self, views: Views, made: dict[str, Rows | Failure], known: KnownTrial, *, low: int) -> None:
         """Make the rows of the trial for each view that has not failed before."""
@@ -299,10 +303,17 @@ class Maker:
             good, bad = (good, middle) if fails(middle) else (middle, bad)
         return bad
 
+    def _read(self, stream: str, until: int) -> list[Entry]:
+        return list(entries_of(stream, self._log.stream(stream, until=until)))
+
     def _stored(self, trial: str, position: int) -> StoredEntry | None:
         if position < 1:
             return None
         return next(iter(self._log.in_log_order(trial, after=position - 1, until=position)), None)
+
+
+def _entries(stream: str, rows: Sequence[Row]) -> list[Entry]:
+    return list(entries_of(stream, rows))
 
 
 def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exception) -> None:

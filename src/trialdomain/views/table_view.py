@@ -110,8 +110,13 @@ class BoundView:
 
     def __init__(self, view: TableView) -> None:
         self.view, self.table = view, table_of(view)
-        self._columns = [(one, _quick(one)) for one in self.table.columns]
-        self._names = frozenset(one.name for one in self.table.columns)
+        columns = self.table.columns
+        self._order = tuple(one.name for one in columns)
+        self._names = frozenset(self._order)
+        self._texts = [at for at, one in enumerate(columns) if one.kind is Kind.TEXT]
+        self._looked_at = [(at, one) for at, one in enumerate(columns) if one.words or one.kind not in _QUICK]
+        self._fits = set[tuple[type, ...]]()
+        """The types of the values of rows that fit."""
 
     def of_participant(self, participant: KnownParticipant) -> list[Cells]:
         """Return the rows of one participant, each in the order of the columns.
@@ -126,29 +131,34 @@ class BoundView:
         return [self._cells(row) for row in self.view.of_trial(trial)]
 
     def _cells(self, row: Row) -> Cells:
-        cells, given = [], 0
-        for column, quick in self._columns:
-            value = row.get(column.name)
-            if value is None:
-                if column.required:
-                    raise InputInvalid(f"a row of view {self.table.name} has no {column.name}, which every row needs")
-                given += column.name in row
-            else:
-                given += 1
-                if type(value) is not quick or (quick is str and not _is_storable(value)):  # type: ignore[arg-type]  # it is a text
-                    _check(self.table, column, value)
-            cells.append(value)
-        if given < len(row):
+        cells = tuple(map(row.get, self._order))
+        types = tuple(map(type, cells))
+        if types not in self._fits:
+            self._check_types(cells)
+            self._fits.add(types)
+        written = "".join([cells[at] for at in self._texts if cells[at] is not None])  # type: ignore[misc]  # they are texts
+        if not _is_storable(written):
+            for at in self._texts:
+                self._check(at, cells[at])
+        for at, _ in self._looked_at:
+            self._check(at, cells[at])
+        if not row.keys() <= self._names:
             extra = ", ".join(sorted(map(str, row.keys() - self._names)))
             raise InputInvalid(
                 f"a row of view {self.table.name} has values for {extra}, and the view has no such columns"
             )
-        return tuple(cells)
+        return cells
 
+    def _check_types(self, cells: Cells) -> None:
+        """Refuse a row without a value that every row needs, or with one of another type."""
+        for at, (column, value) in enumerate(zip(self.table.columns, cells, strict=True)):
+            if value is None and column.required:
+                raise InputInvalid(f"a row of view {self.table.name} has no {column.name}, which every row needs")
+            self._check(at, value)
 
-def _quick(column: Column) -> type | None:
-    """Return the type of which every value fits a column; None where each has to be looked at."""
-    return _TYPES[column.kind][0] if column.kind in _QUICK and not column.words else None
+    def _check(self, at: int, value: object) -> None:
+        if value is not None:
+            _check(self.table, self.table.columns[at], value)
 
 
 def _is_storable(text: str) -> bool:

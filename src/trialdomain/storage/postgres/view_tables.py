@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -28,6 +27,7 @@ from trialdomain.storage.view_tables import (
     Table,
     Tracked,
     ViewsUnusable,
+    plain_number,
 )
 
 _MAKING = LOCK_SPACE + 2
@@ -188,7 +188,6 @@ class PostgresViewTables:
                     "SELECT coalesce(max(generation), 0) + 1 FROM @.view_generation WHERE view = %s", table.name
                 )
                 self._run(_create(table, number))
-                self._run(f"CREATE INDEX ON @.{_named(table.name, number)} (trial, view_unit)")
                 self._run(
                     "INSERT INTO @.view_generation VALUES (%s, %s, 'building', %s)",
                     *(table.name, number, table.definition),
@@ -210,6 +209,10 @@ class PostgresViewTables:
 
     def swap(self, table: Table, generation: int) -> bool:
         """Show readers a new generation instead of the live one, and drop the old one."""
+        with self._translated(), self._connection.transaction():
+            if self._is_known(table.name, generation):  # rows are inserted faster while there is no index
+                name = f"{_named(table.name, generation)}_by_unit"
+                self._run(f"CREATE INDEX IF NOT EXISTS {name} ON @.{_named(table.name, generation)} (trial, view_unit)")
         with self._translated():
             try:
                 if not self._swapped(table, generation):
@@ -415,21 +418,13 @@ def _positions(value: Sequence[int]) -> str:
     return f"{{{','.join(map(str, value))}}}"
 
 
-def _number(value: Decimal) -> str:
-    return format(value, "f")
-
-
-def _iso(value: date | datetime) -> str:
-    return value.isoformat()
-
-
 _TEXTS: Mapping[Kind, Callable[[Any], str]] = {
     Kind.TEXT: _escaped,
     Kind.INTEGER: str,
-    Kind.NUMBER: _number,
+    Kind.NUMBER: plain_number,
     Kind.BOOLEAN: _boolean,
-    Kind.DATE: _iso,
-    Kind.TIME: _iso,
+    Kind.DATE: date.isoformat,
+    Kind.TIME: datetime.isoformat,
     Kind.POSITIONS: _positions,
 }
 """By the kind of a column: the form of a value in the text format of COPY."""

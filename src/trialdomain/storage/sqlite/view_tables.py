@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,6 +19,7 @@ from trialdomain.storage.view_tables import (
     Table,
     Tracked,
     ViewsUnusable,
+    plain_number,
 )
 
 APPLICATION_ID = 0x74726476
@@ -152,9 +152,6 @@ class SQLiteViewTables:
             number = max((one.number for one in found), default=0) + 1
             self._connection.execute(_create(table, number))
             self._connection.execute(
-                f"CREATE INDEX {_index(table.name, number)} ON {_named(table.name, number)} (trial, view_unit)"
-            )
-            self._connection.execute(
                 "INSERT INTO view_generation VALUES (?, ?, 0, ?)", (table.name, number, table.definition)
             )
             return number
@@ -173,6 +170,12 @@ class SQLiteViewTables:
     def swap(self, table: Table, generation: int) -> bool:
         """Show readers a new generation instead of the live one, and drop the old one."""
         columns = ", ".join(["trial", *(one.name for one in table.columns)])
+        with self._translated(), self._transaction():
+            if self._is_known(table.name, generation):  # rows are inserted faster while there is no index
+                self._connection.execute(
+                    f"CREATE INDEX IF NOT EXISTS {_index(table.name, generation)}"
+                    f" ON {_named(table.name, generation)} (trial, view_unit)"
+                )
         with self._translated(), self._transaction():
             self._refuse_overtaken(table.name, generation)
             if self._is_behind(table.name, generation):
@@ -323,26 +326,15 @@ def _converted(
         yield tuple(row)
 
 
-def _positions(value: Iterable[int]) -> str:
-    return f"[{', '.join(map(str, value))}]"  # JSON, for json_each
-
-
-def _date(value: date) -> str:
-    return value.isoformat()
-
-
-def _time(value: datetime) -> str:
-    return value.isoformat()
-
-
-def _number(value: Decimal) -> str:
-    return format(value, "f")
+def _positions(value: Sequence[int]) -> str:
+    """Write positions as JSON, for ``json_each``."""
+    return f"[{value[0]}]" if len(value) == 1 else f"[{', '.join(map(str, value))}]"
 
 
 _CONVERTERS: Mapping[Kind, Callable[[Any], object]] = {
-    Kind.NUMBER: _number,
-    Kind.DATE: _date,
-    Kind.TIME: _time,
+    Kind.NUMBER: plain_number,
+    Kind.DATE: date.isoformat,
+    Kind.TIME: datetime.isoformat,
     Kind.POSITIONS: _positions,
 }
 """By the kind of a column: the form of a value in SQLite, which has neither decimals, dates nor arrays."""

@@ -33,9 +33,10 @@ def _deviation_of_participant(participant: KnownParticipant) -> Iterable[Row]:
     """Return the rows of a participant; a correction keeps the explanation of the entry that it corrects."""
     case = participant.case()
     for entry in case.entries:
-        explanation = case.deviation_of(entry)
-        if explanation is not None:
-            yield _deviation(entry, explanation)
+        if entry.envelope.deviation is not None or entry.envelope.corrects is not None:
+            explanation = case.deviation_of(entry)
+            if explanation is not None:
+                yield _deviation(entry, explanation)
 
 
 def _deviation_of_trial(trial: KnownTrial) -> Iterable[Row]:
@@ -62,6 +63,8 @@ DEVIATION_TABLE = TableView(
 
 def _correction_of_participant(participant: KnownParticipant) -> Iterable[Row]:
     """Return the rows of a participant."""
+    if len(participant.current.entries) == len(participant.recorded):
+        return ()  # each correction and each void makes the current entries fewer
     return _corrections(participant.recorded)
 
 
