@@ -87,8 +87,8 @@ check: setup  ## check style, types and the import contract
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 
-bench: $(VENV)/installed  ## measure speed as ratios against peers in one run
-	@$(BIN)/python benchmarks/bench.py
+bench: $(VENV)/installed  ## measure speed as ratios against peers in one run; ARGS=--postgres: on PostgreSQL
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 $(MUTANTS)/locked: $(MUTANTS_LOCK)
 	@$(ENOUGH)

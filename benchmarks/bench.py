@@ -233,8 +233,16 @@ def main() -> int:
     parser.add_argument(
         "--entries", type=int, default=1_000_000, help="the number of entries in the audited log (default: a million)"
     )
+    parser.add_argument(
+        "--postgres", action="store_true", help="measure on PostgreSQL instead, with the server of the tests"
+    )
     given = parser.parse_args()
-    found = run(given.folder, entries=given.entries)
+    if given.postgres:
+        from postgres import postgres  # noqa: PLC0415 - it needs the programs of PostgreSQL
+
+        found = postgres()
+    else:
+        found = run(given.folder, entries=given.entries)
     if given.json:
         print(json.dumps([attrs.asdict(one) | {"ratio": round(one.ratio, 2)} for one in found]))
     else:
