@@ -8,7 +8,7 @@ The recording time is told before the call, and is refused if it is not recent w
 last entry's. So times never decrease along a trial.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from threading import Event
@@ -49,6 +49,9 @@ _APPEND = (
     " %s::text[], %b::bytea[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s, %s::text[],"
     " %s, to_timestamp(%s), %s, %s, %s, %b)"
 )
+_APPEND_FEW = _APPEND.replace("%b::bytea[]", "%s::bytea[]")
+"""The same for few entries, whose arrays are sent as texts: the driver takes longer to look into a list."""
+_FEW = 8
 
 
 @attrs.frozen
@@ -180,7 +183,9 @@ class PostgresStore(PostgresReader, StoreRecorder):
         return _HeadRow(size, note, begun=begun, log=self)
 
     def _ask(self, call: "_Call", connection: Connection) -> _Told:
-        (found,) = connection.execute(self.written(_APPEND), call.arguments(), binary=True)
+        few = len(call.leaves) <= _FEW
+        statement = self.written(_APPEND_FEW if few else _APPEND)
+        (found,) = connection.execute(statement, call.arguments(as_texts=few), binary=True)
         told = _Told(*found)
         self._connections.heard(told.now.timestamp())
         return told
@@ -406,8 +411,8 @@ class _Call:
     """The note that was read as the trial's head."""
     head: SignedHead | None
 
-    def arguments(self) -> tuple[object, ...]:
-        """Return the arguments in the order of the function."""
+    def arguments(self, *, as_texts: bool) -> tuple[object, ...]:
+        """Return the arguments in the order of the function; its arrays as texts, or as lists for the driver."""
         events = [event for _, some in self.sealed for event in some]
         ids, requests, firsts, lasts = [], [], [], list[int | None]()
         position = 0
@@ -420,21 +425,22 @@ class _Call:
                 lasts.append(last if first <= last else None)
             position += len(some)
         read, head = self.read, self.head
+        texts, numbers, blobs = (_texts, _numbers, _blobs) if as_texts else (list, list, list)
         return (
             self.trial,
-            [str(event.originator_id) for event in events],
-            [event.originator_version for event in events],
-            [event.topic for event in events],
-            [bytes(event.state) for event in events],
-            list(self.leaves),
-            ids,
-            requests,
-            firsts,
-            lasts,
-            list(read.versions),
-            list(read.versions.values()),
+            texts([str(event.originator_id) for event in events]),
+            numbers([event.originator_version for event in events]),
+            texts([event.topic for event in events]),
+            blobs([bytes(event.state) for event in events]),
+            blobs(self.leaves),
+            texts(ids),
+            blobs(requests),
+            numbers(firsts),
+            numbers(lasts),
+            texts(read.versions),
+            numbers(read.versions.values()),
             read.position,
-            list(read.passed_over),
+            texts(read.passed_over),
             self.at_least,
             self.until,
             self.size,
@@ -451,3 +457,18 @@ class _Call:
             stream, version = str(event.originator_id), event.originator_version
             rows.append((self.trial, position, stream, version, event.topic, bytes(event.state), leaf))
         return Appended(positions=range(after + 1, after + 1 + len(rows)), rows=rows)
+
+
+def _texts(values: Iterable[str]) -> str:
+    """Write an array of texts."""
+    return "{" + ",".join(['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]) + "}"
+
+
+def _numbers(values: Iterable[int | None]) -> str:
+    """Write an array of numbers."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def _blobs(values: Iterable[bytes]) -> str:
+    """Write an array of bytes."""
+    return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"
