@@ -25,7 +25,7 @@ ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 SAY_PACKAGES = awk '/^(Collecting|Processing)/ { n = split($$2, parts, "/"); print "    " parts[n]; fflush() } /^ERROR/ { print } /^ended/ { status = $$2 } END { exit status }'
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyi' -o -name 'py.typed' -o -name '*.tsv' -o -name '*.json' -o -name '*.toml' -o -name '*.txt' -o -name '*.sql' -o -name '*.story')
 
-.PHONY: help setup install demo test unit test-all soak check bench mutants docs format lock clean
+.PHONY: help setup install demo test unit test-all soak check bench scale mutants docs format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -89,6 +89,9 @@ check: setup  ## check style, types and the import contract
 
 bench: $(VENV)/installed  ## measure speed as ratios against peers in one run; ARGS=--postgres: on PostgreSQL
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+scale: $(VENV)/installed  ## compare a log of ten million entries with one of ten thousand: half an hour, 8 GB
+	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
 $(MUTANTS)/locked: $(MUTANTS_LOCK)
 	@$(ENOUGH)
