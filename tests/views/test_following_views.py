@@ -472,6 +472,62 @@ class reader:  # noqa: N801 - a context manager, in the form of a function
             self._file.close()
 
 
+def test_a_file_of_views_that_is_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trialdomain.views.views._REFRESH_SECONDS", 0.1)
+    log = str(tmp_path / "log.db")
+    with Trials.open(log) as trials:
+        desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+        consent(desk, "S001")
+        stop = Event()
+        following = Thread(target=trials.views().follow, kwargs={"stop": stop.is_set})
+        following.start()
+        until(lambda: {one.state for one in trials.views().status()} == {State.CURRENT})
+        for file in tmp_path.glob("log-views.db*"):
+            file.unlink()
+        until(lambda: {one.state for one in trials.views().status()} == {State.CURRENT})
+        stop.set()
+        following.join()
+    assert [row["participant"] for row in rows_in(log, "participant")] == ["S001"]
+
+
+def damage(log: str, position: int) -> None:
+    """Change the state of an entry, as who owns the log can."""
+    if log.startswith("postgresql:"):
+        with connected(log) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("UPDATE entries SET state = '{}' WHERE trial = 'A' AND position = %s", (position,))
+    else:
+        with closing(sqlite3.connect(log)) as file, file:
+            file.execute("DROP TRIGGER entries_no_update")
+            file.execute("UPDATE entries SET state = x'7b7d' WHERE trial = 'A' AND position = ?", (position,))
+
+
+def test_an_entry_that_was_damaged_sets_every_view_aside_in_its_trial(trials: Trials, log: str) -> None:
+    """The counts of the whole trial are never made of the participants that could still be read."""
+    desk = trials.trial("A").acting(INVESTIGATOR)
+    for subject in ("S002", "S003"):
+        consent(desk, subject)
+        desk.screen(subject, on="2026-03-02")
+        desk.enroll(subject, on="2026-03-02")
+    views = trials.views()
+    head = trials.trial("A").history().position
+    trials.close()
+    damage(log, 7)
+    with closing(open_store(log, readonly=True)) as store:
+        views = Views(store)
+        views.rebuild()
+        found = {(one.view, one.trial): one for one in views.status()}
+        assert {(one.state, one.position, one.failed_at) for key, one in found.items() if key[1] == "A"} == {
+            (State.SET_ASIDE, 6, 7)
+        }
+        assert {one.state for key, one in found.items() if key[1] == "B"} == {State.CURRENT}
+        assert found["participant", "A"].head == head
+        assert "verify the log" in (found["participant", "A"].why or "")
+        assert views.retry() == 10
+        assert {one.state for one in views.status() if one.trial == "A"} == {State.SET_ASIDE}
+    assert {row["enrolled"] for row in rows_in(log, "level_standing") if row["trial"] == "A"} == {0}
+
+
 class TestInPostgreSQL:
     def test_a_role_that_only_reads(self, server: Server) -> None:
         """The role of the documentation reads the views, and neither the log nor what the views are made with."""

@@ -16,8 +16,6 @@ from trialdomain.values.word import Word
 
 Cells: TypeAlias = tuple[object, ...]
 """A row: the values in the order of the columns."""
-Write: TypeAlias = "tuple[str, int]"
-"""A view and its generation."""
 
 
 class ViewsUnusable(LogUnusable):

@@ -136,21 +136,25 @@ class Maker:
         known = self._known(made, trial, until, low=0)
         if known is None:
             return
-        pending, parts = 0, dict[str, Part]()
+        pending, parts, whole = 0, dict[str, Part](), True
         for stream, rows in self._log.streams(trial, until=until):
             subject = subject_of(stream)
             if subject is not None:
                 read = partial(_entries, stream, rows)
                 participant = self._participant(views, made, known, subject, read, low=0)
-                if participant is not None:
-                    parts[stream] = participant.part
+                part = None if participant is None else _part(participant)
+                if part is None:
+                    whole = False
+                else:
+                    parts[stream] = part
             count(len(rows))
             pending += len(rows)
             if add is not None and pending >= _ENTRIES_AT_ONCE:
                 add({name: some for name, some in made.items() if not isinstance(some, Failure)})
                 made.update({name: [] for name, some in made.items() if not isinstance(some, Failure)})
                 pending = 0
-        known.keep_parts(parts)
+        if whole:
+            known.keep_parts(parts)
         self._of_trial(views, made, known, low=0)
 
     def changed_rows(
@@ -316,6 +320,16 @@ def _entries(stream: str, rows: Sequence[Row]) -> list[Entry]:
     return list(entries_of(stream, rows))
 
 
+def _part(participant: KnownParticipant) -> Part | None:
+    """Return what a participant contributes to the counts; None where that cannot be said: the counts will fail."""
+    try:
+        return participant.part
+    except LogUnusable:
+        raise
+    except Exception:  # noqa: BLE001 - whatever is wrong with an entry, the views that count say so
+        return None
+
+
 def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exception) -> None:
     """Remember the earliest entry that a view could not take."""
     before = made[name]
@@ -325,4 +339,6 @@ def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exce
 
 def _why(error: Exception) -> str:
     told = str(error) if isinstance(error, TrialError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, LogCorrupt) and "verify the log" not in told:
+        told = f"{told}; verify the log"
     return told.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:_LONGEST_WHY]

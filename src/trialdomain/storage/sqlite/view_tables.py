@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.view_tables import (
     Cells,
     Column,
@@ -81,7 +82,7 @@ class SQLiteViewTables:
     """
 
     def __init__(self, log: Path, *, make: bool) -> None:
-        file = views_file(log)
+        self._file = file = views_file(log)
         self.place = str(file)
         if not make and not file.exists():
             raise ViewsUnusable(f"{self.place} does not exist: the log has no views yet; rebuild them")
@@ -92,6 +93,7 @@ class SQLiteViewTables:
         try:
             with self._translated():
                 self._set_up()
+            self._opened = _identity(file)
         except BaseException:
             self.close()
             raise
@@ -120,7 +122,13 @@ class SQLiteViewTables:
             raise ViewsUnusable(f"{self.place} is not a file of views of this version: move it away, and rebuild them")
 
     def generations(self) -> list[Generation]:
-        """Return every generation; see :class:`trialdomain.storage.view_tables.ViewTables`, here and below."""
+        """Return every generation; see :class:`trialdomain.storage.view_tables.ViewTables`, here and below.
+
+        Raises:
+            StoreFailed: the file was moved or removed since it was opened; a follower opens it again.
+        """
+        if _identity(self._file) != self._opened:
+            raise StoreFailed(f"{self.place} was moved or removed: the views were not changed; try again")
         with self._translated():
             rows = self._connection.execute(_GENERATIONS).fetchall()
         return [Generation(view, number, bool(live), definition) for view, number, live, definition in rows]
@@ -293,6 +301,15 @@ class SQLiteViewTables:
             raise ViewsUnusable(
                 f"{self.place}: {error}: the views were not changed; check the file, and try again"
             ) from error
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return the device and the number of a file; None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _named(view: str, generation: int) -> str:
