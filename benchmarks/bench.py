@@ -22,7 +22,7 @@ from commands import commands
 from measuring import ROUNDS, Measured, alternating, timed
 from parts import parts
 from plain import PlainParticipant, PlainTrials, opened, result
-from trialdomain import Desk, HeadKey, LabRecorded, Meta, Role, SigningKey, TrialHandle, Trials, User, lab, nct06245746
+from trialdomain import Desk, HeadKey, Meta, Role, SigningKey, TrialHandle, Trials, User, nct06245746
 from trialdomain.commands.snapshot import Snapshot
 from trialdomain.history import history_of
 from trialdomain.storage.codec import state_decoder
@@ -31,6 +31,7 @@ from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import Command, ReadSet, Sealed
 from trialdomain.values.ids import participant_stream
 from views import views
+from writers import a_result
 
 PROTOCOL = attrs.evolve(nct06245746(), criteria=())
 USER = User(id="investigator", name="Investigator", role=Role.INVESTIGATOR, organization="Site")
@@ -43,20 +44,6 @@ PEOPLE, EACH = 12, 1_000
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the benchmark makes its own folder in it
 _WHERE = _MEMORY if _MEMORY.is_dir() else Path(gettempdir())
 """A folder in memory, if there is one: the time of disk writes is the same for all peers and hides the differences."""
-
-
-def a_result(number: int) -> LabRecorded:
-    """Make the result that the peer records under the same number."""
-    given = result(number)
-    return lab(
-        given["analyte"],
-        given["value"],
-        given["unit"],
-        collected_at=given["collected_at"],
-        lower_limit=given["lower_limit"],
-        upper_limit=given["upper_limit"],
-        laboratory=given["laboratory"],
-    )
 
 
 class Bench:

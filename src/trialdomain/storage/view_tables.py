@@ -86,6 +86,30 @@ class Table:
         return "; ".join([f"revision {self.revision}", *(one.definition for one in self.columns)])
 
 
+def table_name(view: str, generation: int) -> str:
+    """Return the name of the table of a generation; the name of the view stands for the live one."""
+    return f"view_{view}_{generation}"
+
+
+def table_columns(table: Table, types: Mapping[Kind, str]) -> str:
+    """Write the columns of a generation in SQL: the trial, the unit by which rows are replaced, and those of the view.
+
+    Args:
+        table: the table, whose names were checked.
+        types: by kind, the type of the store.
+    """
+    text = types[Kind.TEXT]
+    return ", ".join(
+        [f"trial {text} NOT NULL", f"view_unit {text} NOT NULL", *(_column(one, types) for one in table.columns)]
+    )
+
+
+def _column(one: Column, types: Mapping[Kind, str]) -> str:
+    words = ", ".join(f"'{word}'" for word in one.words)
+    checked = f" CHECK ({one.name} IN ({words}))" if words else ""
+    return f"{one.name} {types[one.kind]}{' NOT NULL' if one.required else ''}{checked}"
+
+
 @attrs.frozen
 class Generation:
     """One generation of a view: readers see the live one."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic, sleep
+from typing import TypeAlias
 
 import attrs
 
@@ -14,7 +15,7 @@ from trialdomain.storage.store import LogReader
 from trialdomain.storage.view_tables import Moved, Replaced, Table, Tracked, ViewsUnusable, ViewTables
 from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import short
-from trialdomain.values.progress import Progress, ignore_progress
+from trialdomain.values.progress import Progress, counted, ignore_progress
 from trialdomain.values.word import Word
 from trialdomain.views.making import Failure, Maker
 from trialdomain.views.standard import STANDARD_VIEWS
@@ -31,6 +32,10 @@ _REFRESH_SECONDS = 5.0
 """How often the positions of the views are read again, which another process may have changed."""
 _PATIENCE_SECONDS = 60.0
 """How long a follower waits for a server that does not answer."""
+
+
+Bound: TypeAlias = Mapping[str, BoundView]
+"""Views by name, with their tables."""
 
 
 class State(Word):
@@ -133,7 +138,7 @@ class Views:
         """
         wanted = self._named(names)
         with self._opened(make=True) as tables:
-            self._rebuild(tables, wanted, progress)
+            _rebuild(self._log, tables, {name: self._views[name] for name in wanted}, progress)
 
     def catch_up(self) -> int:
         """Bring every view up to the end of the log; build those that were never built.
@@ -142,7 +147,7 @@ class Views:
             The number of entries that were taken: those of the view that was furthest behind.
         """
         with self._opened(make=True) as tables:
-            follower = _Follower(self, tables)
+            follower = _Follower(self._log, tables, self._views)
             follower.build_missing()
             return follower.round()
 
@@ -162,7 +167,7 @@ class Views:
         while True:
             try:
                 with self._opened(make=True) as tables:
-                    follower = _Follower(self, tables)
+                    follower = _Follower(self._log, tables, self._views)
                     follower.build_missing()
                     while True:
                         taken = follower.round()
@@ -189,7 +194,7 @@ class Views:
         wanted = self._named(names)
         with self._opened(make=True) as tables:
             cleared = tables.clear(wanted, trial)
-            _Follower(self, tables).round()
+            _Follower(self._log, tables, self._views).round()
         return cleared
 
     def _named(self, names: Sequence[str]) -> list[str]:
@@ -236,49 +241,44 @@ class Views:
             why=None if at is None else at.why,
         )
 
-    def _rebuild(self, tables: ViewTables, names: Sequence[str], progress: Progress) -> None:
-        numbers = {name: tables.begin(self._views[name].table) for name in names}
-        building = _Follower(self, tables, numbers)
-        heads = self._log.heads()
-        total, done = sum(heads.values()), 0
-        for trial, head in sorted(heads.items()):
 
-            def count(more: int) -> None:
-                nonlocal done
-                done += more
-                progress("building views", min(done, total), total)
-
-            building.build(trial, head, count)
-        until = monotonic() + _SWAP_SECONDS
-        left = dict(numbers)
-        while left:
-            building.round()  # what was recorded meanwhile
-            for name, number in tuple(left.items()):
-                if tables.swap(self._views[name].table, number):
-                    del left[name]
-            if left and monotonic() > until:
-                raise ViewsUnusable(
-                    f"{tables.place}: readers keep {', '.join(left)} busy, and the new rows could not take the place "
-                    f"of the old ones: end their transactions, and rebuild again"
-                )
-            if left:
-                sleep(_SWAP_PAUSE_SECONDS)
+def _rebuild(log: LogReader, tables: ViewTables, views: Bound, progress: Progress) -> None:
+    """Build views beside those that are being read, and let them take their place."""
+    numbers = {name: tables.begin(view.table) for name, view in views.items()}
+    building = _Follower(log, tables, views, numbers)
+    heads = log.heads()
+    count = counted(progress, "building views", sum(heads.values()))
+    for trial, head in sorted(heads.items()):
+        building.build(trial, head, count)
+    until = monotonic() + _SWAP_SECONDS
+    left = dict(numbers)
+    while left:
+        building.round()  # what was recorded meanwhile
+        left = {name: number for name, number in left.items() if not tables.swap(views[name].table, number)}
+        if left and monotonic() > until:
+            raise ViewsUnusable(
+                f"{tables.place}: readers keep {', '.join(left)} busy, and the new rows could not take the place "
+                f"of the old ones: end their transactions, and rebuild again"
+            )
+        if left:
+            sleep(_SWAP_PAUSE_SECONDS)
 
 
 class _Follower:
     """Moves generations of views along the log.
 
     Args:
-        views: the views.
-        tables: their tables.
+        log: the log.
+        tables: the tables of its views.
+        views: the views, by name.
         numbers: by view, the generation to move; None for the live ones, whichever they are.
     """
 
-    def __init__(self, views: Views, tables: ViewTables, numbers: Mapping[str, int] | None = None) -> None:
-        self._views, self._tables, self._numbers = views, tables, numbers
-        self._log: LogReader = views._log  # noqa: SLF001 - a part of the views
-        self._known: dict[str, BoundView] = views._views  # noqa: SLF001 - as above
-        self._maker = Maker(self._log)
+    def __init__(
+        self, log: LogReader, tables: ViewTables, views: Bound, numbers: Mapping[str, int] | None = None
+    ) -> None:
+        self._log, self._tables, self._known, self._numbers = log, tables, views, numbers
+        self._maker = Maker(log)
         self._at: dict[str, dict[str, Tracked]] | None = None
         """By trial and view: the position."""
         self._live: dict[str, int] = {}
@@ -289,7 +289,7 @@ class _Follower:
         live = {one.view: one.definition for one in self._tables.generations() if one.live}
         missing = [name for name, view in self._known.items() if live.get(name) != view.table.definition]
         if missing:
-            self._views._rebuild(self._tables, missing, ignore_progress)  # noqa: SLF001 - a part of the views
+            _rebuild(self._log, self._tables, {name: self._known[name] for name in missing}, ignore_progress)
 
     def build(self, trial: str, until: int, count: Callable[[int], None]) -> None:
         """Build the rows of a trial in generations that nobody reads yet."""

@@ -19,7 +19,6 @@ from trialdomain.storage.postgres.schema import LOCK_SPACE
 from trialdomain.storage.postgres.server import connect
 from trialdomain.storage.view_tables import (
     Cells,
-    Column,
     Generation,
     Kind,
     Moved,
@@ -28,6 +27,8 @@ from trialdomain.storage.view_tables import (
     Tracked,
     ViewsUnusable,
     plain_number,
+    table_columns,
+    table_name,
 )
 
 _MAKING = LOCK_SPACE + 2
@@ -187,7 +188,7 @@ class PostgresViewTables:
                 ((number,),) = self._run(
                     "SELECT coalesce(max(generation), 0) + 1 FROM @.view_generation WHERE view = %s", table.name
                 )
-                self._run(_create(table, number))
+                self._run(f"CREATE TABLE @.{table_name(table.name, number)} ({table_columns(table, _TYPES)})")
                 self._run(
                     "INSERT INTO @.view_generation VALUES (%s, %s, 'building', %s)",
                     *(table.name, number, table.definition),
@@ -211,8 +212,10 @@ class PostgresViewTables:
         """Show readers a new generation instead of the live one, and drop the old one."""
         with self._translated(), self._connection.transaction():
             if self._is_known(table.name, generation):  # rows are inserted faster while there is no index
-                name = f"{_named(table.name, generation)}_by_unit"
-                self._run(f"CREATE INDEX IF NOT EXISTS {name} ON @.{_named(table.name, generation)} (trial, view_unit)")
+                name = f"{table_name(table.name, generation)}_by_unit"
+                self._run(
+                    f"CREATE INDEX IF NOT EXISTS {name} ON @.{table_name(table.name, generation)} (trial, view_unit)"
+                )
         with self._translated():
             try:
                 if not self._swapped(table, generation):
@@ -279,7 +282,7 @@ class PostgresViewTables:
         )
         if found.rowcount != 1:
             return False
-        delete = f"DELETE FROM @.{_named(view, generation)} WHERE trial = %s"  # noqa: S608 - a checked name
+        delete = f"DELETE FROM @.{table_name(view, generation)} WHERE trial = %s"  # noqa: S608 - a checked name
         if change.units is None:
             self._run(delete, moved.trial)
         elif change.units:
@@ -290,7 +293,7 @@ class PostgresViewTables:
     def _copy(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
         texts = [_TEXTS[one.kind] for one in table.columns]
         lines: list[str] = []
-        statement = self._in_schema(f"COPY @.{_named(table.name, generation)} FROM STDIN")
+        statement = self._in_schema(f"COPY @.{table_name(table.name, generation)} FROM STDIN")
         begun = _escaped(trial)
         with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for unit, cells in rows:
@@ -305,7 +308,7 @@ class PostgresViewTables:
     def _show(self, table: Table, generation: int) -> None:
         """Make the public view of a generation, or let it show another one; its readers keep their rights."""
         columns = ", ".join(["trial", *(one.name for one in table.columns)])
-        body = f"@.{table.name} AS SELECT {columns} FROM @.{_named(table.name, generation)}"  # noqa: S608 - checked names
+        body = f"@.{table.name} AS SELECT {columns} FROM @.{table_name(table.name, generation)}"  # noqa: S608 - checked names
         try:
             with self._connection.transaction():
                 self._run(f"CREATE OR REPLACE VIEW {body}")
@@ -350,7 +353,7 @@ class PostgresViewTables:
             try:
                 with self._connection.transaction():
                     self._run(f"SET LOCAL lock_timeout = '{_SWAP_MILLISECONDS}ms'")
-                    self._run(f"DROP TABLE IF EXISTS @.{_named(view, generation)}")
+                    self._run(f"DROP TABLE IF EXISTS @.{table_name(view, generation)}")
                     for table in ("view_progress", "view_generation"):
                         self._run(
                             f"DELETE FROM @.{table} WHERE view = %s AND generation = %s",  # noqa: S608 - one of ours
@@ -382,21 +385,6 @@ class PostgresViewTables:
             if isinstance(error, server.InsufficientPrivilege):
                 raise ViewsUnusable(f"{self.place}: {why}: use the role that made the views") from error
             raise ViewsUnusable(f"{self.place}: {why}: the views were not changed; try again") from error
-
-
-def _named(view: str, generation: int) -> str:
-    return f"view_{view}_{generation}"
-
-
-def _create(table: Table, generation: int) -> str:
-    columns = ['trial text COLLATE "C" NOT NULL', 'view_unit text COLLATE "C" NOT NULL', *map(_column, table.columns)]
-    return f"CREATE TABLE @.{_named(table.name, generation)} ({', '.join(columns)})"
-
-
-def _column(one: Column) -> str:
-    words = ", ".join(f"'{word}'" for word in one.words)
-    checked = f" CHECK ({one.name} IN ({words}))" if words else ""
-    return f"{one.name} {_TYPES[one.kind]}{' NOT NULL' if one.required else ''}{checked}"
 
 
 def _literal(text: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.view_tables import (
     Cells,
-    Column,
     Generation,
     Kind,
     Moved,
@@ -21,6 +20,8 @@ from trialdomain.storage.view_tables import (
     Tracked,
     ViewsUnusable,
     plain_number,
+    table_columns,
+    table_name,
 )
 
 APPLICATION_ID = 0x74726476
@@ -60,7 +61,7 @@ _GENERATIONS = "SELECT view, generation, live, definition FROM view_generation O
 _TRACKED = (
     "SELECT view, generation, trial, position, leaf, failed_at, why FROM view_progress ORDER BY view, generation, trial"
 )
-_TYPES: Mapping[Kind, str] = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER"}
+_TYPES: Mapping[Kind, str] = {**dict.fromkeys(Kind, "TEXT"), Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER"}
 _Values: TypeAlias = tuple[object, ...]
 
 
@@ -158,7 +159,9 @@ class SQLiteViewTables:
                 if not one.live:
                     self._drop(one.view, one.number)
             number = max((one.number for one in found), default=0) + 1
-            self._connection.execute(_create(table, number))
+            self._connection.execute(
+                f"CREATE TABLE {table_name(table.name, number)} ({table_columns(table, _TYPES)}) STRICT"
+            )
             self._connection.execute(
                 "INSERT INTO view_generation VALUES (?, ?, 0, ?)", (table.name, number, table.definition)
             )
@@ -181,8 +184,8 @@ class SQLiteViewTables:
         with self._translated(), self._transaction():
             if self._is_known(table.name, generation):  # rows are inserted faster while there is no index
                 self._connection.execute(
-                    f"CREATE INDEX IF NOT EXISTS {_index(table.name, generation)}"
-                    f" ON {_named(table.name, generation)} (trial, view_unit)"
+                    f"CREATE INDEX IF NOT EXISTS {table_name(table.name, generation)}_by_unit"
+                    f" ON {table_name(table.name, generation)} (trial, view_unit)"
                 )
         with self._translated(), self._transaction():
             self._refuse_overtaken(table.name, generation)
@@ -193,7 +196,7 @@ class SQLiteViewTables:
             for one in live:
                 self._drop(one.view, one.number)
             self._connection.execute(
-                f"CREATE VIEW {table.name} AS SELECT {columns} FROM {_named(table.name, generation)}"  # noqa: S608 - checked names
+                f"CREATE VIEW {table.name} AS SELECT {columns} FROM {table_name(table.name, generation)}"  # noqa: S608 - checked names
             )
             self._connection.execute(
                 "UPDATE view_generation SET live = 1 WHERE view = ? AND generation = ?", (table.name, generation)
@@ -242,7 +245,7 @@ class SQLiteViewTables:
         )
         if found.rowcount != 1:
             return False
-        delete = f"DELETE FROM {_named(view, generation)} WHERE trial = ?"  # noqa: S608 - a checked name
+        delete = f"DELETE FROM {table_name(view, generation)} WHERE trial = ?"  # noqa: S608 - a checked name
         if change.units is None:
             self._connection.execute(delete, (moved.trial,))
         else:
@@ -252,7 +255,7 @@ class SQLiteViewTables:
 
     def _insert(self, table: Table, generation: int, trial: str, rows: Iterable[tuple[str, Cells]]) -> None:
         marks = ", ".join("?" * (len(table.columns) + 2))
-        statement = f"INSERT INTO {_named(table.name, generation)} VALUES ({marks})"  # noqa: S608 - a checked name
+        statement = f"INSERT INTO {table_name(table.name, generation)} VALUES ({marks})"  # noqa: S608 - a checked name
         kinds = enumerate((one.kind for one in table.columns), start=2)
         converters = [(at, _CONVERTERS[kind]) for at, kind in kinds if kind in _CONVERTERS]
         converted = _converted(trial, rows, converters)
@@ -277,7 +280,7 @@ class SQLiteViewTables:
         return self._connection.execute(query, (generation, view)).fetchone() is not None
 
     def _drop(self, view: str, generation: int) -> None:
-        self._connection.execute(f"DROP TABLE IF EXISTS {_named(view, generation)}")
+        self._connection.execute(f"DROP TABLE IF EXISTS {table_name(view, generation)}")
         for table in ("view_progress", "view_generation"):
             self._connection.execute(f"DELETE FROM {table} WHERE view = ? AND generation = ?", (view, generation))  # noqa: S608 - one of ours
 
@@ -310,25 +313,6 @@ def _identity(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _named(view: str, generation: int) -> str:
-    return f"view_{view}_{generation}"
-
-
-def _index(view: str, generation: int) -> str:
-    return f"view_{view}_{generation}_by_unit"
-
-
-def _create(table: Table, generation: int) -> str:
-    columns = ["trial TEXT NOT NULL", "view_unit TEXT NOT NULL", *map(_column, table.columns)]
-    return f"CREATE TABLE {_named(table.name, generation)} ({', '.join(columns)}) STRICT"
-
-
-def _column(one: Column) -> str:
-    words = ", ".join(f"'{word}'" for word in one.words)
-    checked = f" CHECK ({one.name} IN ({words}))" if words else ""
-    return f"{one.name} {_TYPES.get(one.kind, 'TEXT')}{' NOT NULL' if one.required else ''}{checked}"
 
 
 def _converted(
