@@ -377,6 +377,28 @@ class TestRebuilding:
             views.rebuild(progress=overtake)
         assert {one.state for one in views.status()} == {State.CURRENT}
 
+    @pytest.mark.processes
+    def test_followers_that_begin_at_once_leave_the_first_build_to_one_of_them(self, trials: Trials, log: str) -> None:
+        with follower(log) as one, follower(log) as other, follower(log) as third:
+            until(lambda: {found.state for found in trials.views().status()} == {State.CURRENT})
+            sleep(0.5)
+            assert [process.poll() for process in (one, other, third)] == [None, None, None]
+            for process in (one, other, third):
+                process.kill()
+        assert len(rows_in(log, "participant")) == 2
+
+    def test_a_builder_that_was_killed_is_not_waited_for(
+        self, trials: Trials, log: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("trialdomain.views.views._BUILDER_SECONDS", 0.5)
+        with closing(open_store(log, readonly=True)) as store, closing(store.view_tables(make=True)) as tables:
+            table = trials.views().tables[0]
+            tables.begin(table)  # and never heard of again
+        began = monotonic()
+        trials.views().catch_up()
+        assert monotonic() - began > 0.4
+        assert {one.state for one in trials.views().status()} == {State.CURRENT}
+
     def test_progress_is_told(self, trials: Trials) -> None:
         told: list[tuple[str, int, int]] = []
         trials.views().rebuild(progress=lambda *one: told.append(one))

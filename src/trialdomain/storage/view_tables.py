@@ -24,6 +24,16 @@ class ViewsUnusable(LogUnusable):
     code = "views-unusable"
 
 
+class RebuildOvertaken(ViewsUnusable):
+    """Another program began to rebuild a view while this one did: the newer rebuild goes on."""
+
+    code = "rebuild-overtaken"
+
+    def __init__(self, *, place: str, view: str) -> None:
+        super().__init__(f"{place}: another program began to rebuild {view}: let it finish")
+        self.place, self.view = place, view
+
+
 class Kind(Word):
     """The kind of the values of a column."""
 
@@ -118,6 +128,8 @@ class Generation:
     number: int
     live: bool
     definition: str
+    idle_seconds: float = 0.0
+    """Of one that is being built: how long ago its builder was last heard of."""
 
 
 @attrs.frozen(kw_only=True)
@@ -189,8 +201,12 @@ class ViewTables(Protocol):
         """Add rows to a generation that is being built; its position stays.
 
         Raises:
-            ViewsUnusable: another program has begun a newer generation.
+            RebuildOvertaken: another program has begun a newer generation.
         """
+        ...
+
+    def beat(self, generations: Mapping[str, int]) -> None:
+        """Let others know that generations, by view, are still being built."""
         ...
 
     def move(self, moved: Moved) -> list[str]:
@@ -205,6 +221,9 @@ class ViewTables(Protocol):
 
         Returns:
             False where it has to be tried again: readers keep the view busy, or the new generation is behind.
+
+        Raises:
+            RebuildOvertaken: another program has begun a newer generation.
         """
         ...
 

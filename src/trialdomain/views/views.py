@@ -1,7 +1,7 @@
 """The views of a log: built, kept up to date by a follower, and rebuilt beside the ones that are being read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic, sleep
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.history.following import POLL_SECONDS
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.store import LogReader
-from trialdomain.storage.view_tables import Moved, Replaced, Table, Tracked, ViewsUnusable, ViewTables
+from trialdomain.storage.view_tables import Moved, RebuildOvertaken, Replaced, Table, Tracked, ViewsUnusable, ViewTables
 from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import short
 from trialdomain.values.progress import Progress, counted, ignore_progress
@@ -30,6 +30,8 @@ _LOOK_SECONDS = 30.0
 """How often the time of the last look is stored while nothing happens."""
 _REFRESH_SECONDS = 5.0
 """How often the positions of the views are read again, which another process may have changed."""
+_BEAT_SECONDS, _BUILDER_SECONDS = 1.0, 10.0
+"""How often a builder is heard of, and after which silence another one takes over."""
 _PATIENCE_SECONDS = 60.0
 """How long a follower waits for a server that does not answer."""
 
@@ -261,6 +263,7 @@ def _rebuild(log: LogReader, tables: ViewTables, views: Bound, progress: Progres
                 f"of the old ones: end their transactions, and rebuild again"
             )
         if left:
+            tables.beat(left)
             sleep(_SWAP_PAUSE_SECONDS)
 
 
@@ -283,13 +286,21 @@ class _Follower:
         """By trial and view: the position."""
         self._live: dict[str, int] = {}
         self._refreshed = self._looked = -_LOOK_SECONDS
+        self._beaten = monotonic()
 
     def build_missing(self) -> None:
-        """Build the views that have no generation with the present columns."""
+        """Build the views that have no generation with the present columns, unless another program builds them."""
+        while missing := self._missing():
+            found = self._tables.generations()
+            if any(one.view in missing and not one.live and one.idle_seconds < _BUILDER_SECONDS for one in found):
+                sleep(POLL_SECONDS)
+                continue
+            with suppress(RebuildOvertaken):
+                _rebuild(self._log, self._tables, missing, ignore_progress)
+
+    def _missing(self) -> Bound:
         live = {one.view: one.definition for one in self._tables.generations() if one.live}
-        missing = [name for name, view in self._known.items() if live.get(name) != view.table.definition]
-        if missing:
-            _rebuild(self._log, self._tables, {name: self._known[name] for name in missing}, ignore_progress)
+        return {name: view for name, view in self._known.items() if live.get(name) != view.table.definition}
 
     def build(self, trial: str, until: int, count: Callable[[int], None]) -> None:
         """Build the rows of a trial in generations that nobody reads yet."""
@@ -300,8 +311,19 @@ class _Follower:
             for name, some in rows.items():
                 self._tables.add(views[name].table, numbers[name], trial, some)
 
-        made = self._maker.all_rows(views, trial, until, add=add, count=count)
+        def counting(more: int) -> None:
+            self._beat(numbers)
+            count(more)
+
+        made = self._maker.all_rows(views, trial, until, add=add, count=counting)
         self._moved(trial, numbers, list(views), before=0, after=until, made=made, units=())
+
+    def _beat(self, numbers: Mapping[str, int]) -> None:
+        """Say now and then that generations are still being built."""
+        now = monotonic()
+        if now - self._beaten > _BEAT_SECONDS:
+            self._beaten = now
+            self._tables.beat(numbers)
 
     def round(self) -> int:
         """Take what the log has now; return the number of entries of the view that was furthest behind."""

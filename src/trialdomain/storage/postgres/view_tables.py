@@ -22,6 +22,7 @@ from trialdomain.storage.view_tables import (
     Generation,
     Kind,
     Moved,
+    RebuildOvertaken,
     Replaced,
     Table,
     Tracked,
@@ -44,6 +45,7 @@ CREATE TABLE @.view_generation (
     generation integer NOT NULL,
     state text NOT NULL CHECK (state IN ('building', 'live', 'retired')),
     definition text NOT NULL,
+    beat_at timestamptz NOT NULL,
     PRIMARY KEY (view, generation)
 );
 CREATE TABLE @.view_progress (
@@ -151,7 +153,8 @@ class PostgresViewTables:
     def generations(self) -> list[Generation]:
         """Return every generation; see :class:`trialdomain.storage.view_tables.ViewTables`, here and below."""
         query = (
-            "SELECT view, generation, state = 'live', definition FROM @.view_generation WHERE state <> 'retired'"
+            "SELECT view, generation, state = 'live', definition,"
+            " extract(epoch FROM clock_timestamp() - beat_at)::float8 FROM @.view_generation WHERE state <> 'retired'"
             " ORDER BY view, generation"
         )
         with self._translated():
@@ -190,7 +193,7 @@ class PostgresViewTables:
                 )
                 self._run(f"CREATE TABLE @.{table_name(table.name, number)} ({table_columns(table, _TYPES)})")
                 self._run(
-                    "INSERT INTO @.view_generation VALUES (%s, %s, 'building', %s)",
+                    "INSERT INTO @.view_generation VALUES (%s, %s, 'building', %s, clock_timestamp())",
                     *(table.name, number, table.definition),
                 )
             self._drop_retired(table.name)
@@ -201,6 +204,16 @@ class PostgresViewTables:
         with self._translated(), self._connection.transaction():
             self._refuse_overtaken(table.name, generation)
             self._copy(table, generation, trial, rows)
+
+    def beat(self, generations: Mapping[str, int]) -> None:
+        """Let others know that generations, by view, are still being built."""
+        query = (
+            "UPDATE @.view_generation AS g SET beat_at = clock_timestamp()"
+            " FROM unnest(%s::text[], %s::int[]) AS given (view, generation)"
+            " WHERE g.view = given.view AND g.generation = given.generation"
+        )
+        with self._translated():
+            self._run(query, list(generations), list(generations.values()))
 
     def move(self, moved: Moved) -> list[str]:
         """Replace rows and move positions, in one transaction; return the views that were moved."""
@@ -325,7 +338,7 @@ class PostgresViewTables:
 
     def _refuse_overtaken(self, view: str, generation: int) -> None:
         if not self._is_known(view, generation):
-            raise ViewsUnusable(f"{self.place}: another program began to rebuild {view}: let it finish")
+            raise RebuildOvertaken(place=self.place, view=view)
 
     def _is_known(self, view: str, generation: int) -> bool:
         query = (

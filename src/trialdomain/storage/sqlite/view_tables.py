@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
+from time import time
 from typing import Any, TypeAlias
 
 from trialdomain.storage.errors import StoreFailed
@@ -15,6 +16,7 @@ from trialdomain.storage.view_tables import (
     Generation,
     Kind,
     Moved,
+    RebuildOvertaken,
     Replaced,
     Table,
     Tracked,
@@ -35,6 +37,7 @@ CREATE TABLE view_generation (
     generation INTEGER NOT NULL,
     live INTEGER NOT NULL CHECK (live IN (0, 1)),
     definition TEXT NOT NULL,
+    beat_at REAL NOT NULL,
     PRIMARY KEY (view, generation)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE view_progress (
@@ -57,7 +60,7 @@ CREATE VIEW about AS
     FROM view_progress JOIN view_generation USING (view, generation) LEFT JOIN view_look USING (trial)
     WHERE live;
 """
-_GENERATIONS = "SELECT view, generation, live, definition FROM view_generation ORDER BY view, generation"
+_GENERATIONS = "SELECT view, generation, live, definition, beat_at FROM view_generation ORDER BY view, generation"
 _TRACKED = (
     "SELECT view, generation, trial, position, leaf, failed_at, why FROM view_progress ORDER BY view, generation, trial"
 )
@@ -132,7 +135,11 @@ class SQLiteViewTables:
             raise StoreFailed(f"{self.place} was moved or removed: the views were not changed; try again")
         with self._translated():
             rows = self._connection.execute(_GENERATIONS).fetchall()
-        return [Generation(view, number, bool(live), definition) for view, number, live, definition in rows]
+        now = time()
+        return [
+            Generation(view, number, bool(live), definition, now - beat_at)
+            for view, number, live, definition, beat_at in rows
+        ]
 
     def tracked(self) -> list[Tracked]:
         """Return how far every generation has come, by trial."""
@@ -163,7 +170,7 @@ class SQLiteViewTables:
                 f"CREATE TABLE {table_name(table.name, number)} ({table_columns(table, _TYPES)}) STRICT"
             )
             self._connection.execute(
-                "INSERT INTO view_generation VALUES (?, ?, 0, ?)", (table.name, number, table.definition)
+                "INSERT INTO view_generation VALUES (?, ?, 0, ?, ?)", (table.name, number, table.definition, time())
             )
             return number
 
@@ -172,6 +179,14 @@ class SQLiteViewTables:
         with self._translated(), self._transaction():
             self._refuse_overtaken(table.name, generation)
             self._insert(table, generation, trial, rows)
+
+    def beat(self, generations: Mapping[str, int]) -> None:
+        """Let others know that generations, by view, are still being built."""
+        with self._translated(), self._transaction():
+            self._connection.executemany(
+                "UPDATE view_generation SET beat_at = ? WHERE view = ? AND generation = ?",
+                [(time(), view, number) for view, number in generations.items()],
+            )
 
     def move(self, moved: Moved) -> list[str]:
         """Replace rows and move positions, in one transaction; return the views that were moved."""
@@ -264,7 +279,7 @@ class SQLiteViewTables:
 
     def _refuse_overtaken(self, view: str, generation: int) -> None:
         if not self._is_known(view, generation):
-            raise ViewsUnusable(f"{self.place}: another program began to rebuild {view}: let it finish")
+            raise RebuildOvertaken(place=self.place, view=view)
 
     def _is_known(self, view: str, generation: int) -> bool:
         query = "SELECT 1 FROM view_generation WHERE view = ? AND generation = ?"
