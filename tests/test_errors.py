@@ -86,22 +86,19 @@ class TestCodes:
 
     def test_every_public_class_of_an_error_is_a_trial_error(self) -> None:
         apart = [kind.__name__ for kind in ALL if not issubclass(kind, TrialError)]
-        assert (
-            sorted(apart)
-            == [
-                "InvariantBroken",
-                "Malformed",
-                "NotRecorded",
-                "PastImpossible",
-                "SourceBroken",
-                "TablesDiffer",
-                "_Broken",
-                "_ConnectionLost",
-                "_LimitReached",
-                "_StoryFailed",
-                "_Undone",
-            ]
-        )  # InvariantBroken, PastImpossible and TablesDiffer fail a test; none of the others ever leaves the module that catches it
+        assert sorted(apart) == [
+            "InvariantBroken",
+            "Malformed",
+            "NotRecorded",
+            "PastImpossible",
+            "SourceBroken",
+            "TablesDiffer",
+            "_Broken",
+            "_ConnectionLost",
+            "_LimitReached",
+            "_StoryFailed",
+            "_Undone",
+        ]  # the first, PastImpossible and TablesDiffer fail a test; the others never leave their module
 
     def test_a_class_of_the_package_without_one_is_refused(self) -> None:
         with pytest.raises(TypeError, match=r"Forgetful has no code of its own: write one"):
