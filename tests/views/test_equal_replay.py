@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import attrs
 import concurrent_run
@@ -21,6 +22,7 @@ from view_rows import Rows, all_rows, made_anew, on_day, refuse_differences
 from trialdomain import DltRule, Relatedness, TrialProtocol, Trials, lab
 from trialdomain.events.trial import ProtocolAmended
 from trialdomain.protocol.dlt_rule import CytopeniaRule
+from trialdomain.protocol.sites import Site as ProtocolSite
 from trialdomain.testing import Act, InvariantBroken, TablesDiffer, WholeTrial, check_invariants, tables_equal_replay
 from trialdomain.testing.made_up_site import MadeUpSite
 from trialdomain.views import Column, Kind, KnownParticipant, Row, TableView
@@ -164,6 +166,66 @@ class TestWhatAnEntryOfAnotherChanges:
         ]
         levels = [row for row in watched.holds()["level_standing"] if row["level"] == "1"]
         assert [(row["pending"], row["evaluable"]) for row in levels] == [(1, 0)]
+
+
+class TestDays:
+    def test_a_decision_that_is_of_tomorrow_at_another_site_closes_levels_from_then_on(self, tmp_path: Path) -> None:
+        """It is recorded on 2 March in Berlin, where the days of the trial are counted, and decided for 3 March."""
+        sites = (ProtocolSite(id="B", zone="Europe/Berlin"), ProtocolSite(id="S", zone="Australia/Sydney"))
+        watched = Watched(tmp_path / "log.db", attrs.evolve(OPEN, zone=None, sites=sites))
+        site = watched.site
+        site.now = datetime(2026, 3, 1, 16, tzinfo=UTC)
+
+        def there() -> date:
+            return site.now.astimezone(ZoneInfo("Australia/Sydney")).date()
+
+        for subject in ("S001", "S002", "S003"):
+            site.desk.consent(subject, signed_on=there(), form_version="1", site="S")
+            site.desk.screen(subject, on=there())
+            site.desk.enroll(subject, on=there())
+            site.desk.infuse(subject, level=1, started_at=there())
+        events = [site.toxicity(subject, onset=there(), grade=4) for subject in ("S001", "S002")]
+        site.now = datetime(2026, 3, 2, 16, tzinfo=UTC)
+        site.desk.decide_escalation(on=there())
+        for event in events:
+            site.desk.void(event, reason=REASON)
+        rows = watched.holds()["level_standing"]
+        assert {row["closed"] for row in on_day(rows, date(2026, 3, 3))} == {1}
+
+    def test_the_first_day_is_that_of_the_participants_site(self, tmp_path: Path) -> None:
+        """At 16:00 UTC on 2 March it is 3 March in Sydney, and 2 March in Berlin, where S001 is infused."""
+        sites = (ProtocolSite(id="S", zone="Australia/Sydney"), ProtocolSite(id="B", zone="Europe/Berlin"))
+        watched = Watched(tmp_path / "log.db", attrs.evolve(OPEN, zone=None, sites=sites))
+        site, on = watched.site, date(2026, 3, 2)
+        site.now = datetime(2026, 3, 2, 16, tzinfo=UTC)
+        site.desk.consent("S001", signed_on=on, form_version="1", site="B")
+        site.desk.screen("S001", on=on)
+        site.desk.enroll("S001", on=on)
+        site.desk.infuse("S001", level=1, started_at=on)
+        rows = watched.holds()
+        refuse_differences(site.trial.history(), rows, [on, on + timedelta(days=1)])
+        assert len(on_day(rows["dlt_assessment"], on)) == 1
+
+    def test_an_endpoint_that_was_left_out_for_some_days_has_no_row_on_them(self, tmp_path: Path) -> None:
+        watched = Watched(tmp_path / "log.db")
+        site = watched.site
+        site.treat("S001")
+        site.screened("S002")
+        derived = tuple(one for one in OPEN.endpoints.derived if one.id != "S5")
+        without = attrs.evolve(OPEN, version="2", endpoints=attrs.evolve(OPEN.endpoints, derived=derived))
+        site.on(5).desk.amend(without, effective_on=day(5), summary="bleeding is no endpoint any more")
+        site.on(10).desk.amend(attrs.evolve(OPEN, version="3"), effective_on=day(10), summary="bleeding is one again")
+        rows = watched.holds()
+        found = {one: {row["endpoint"] for row in on_day(rows["endpoint_value"], day(one))} for one in (4, 6, 10)}
+        assert ("S5" in found[4], "S5" in found[6], "S5" in found[10]) == (True, False, True)
+
+    def test_without_a_dlt_rule_nobody_is_evaluated(self, tmp_path: Path) -> None:
+        watched = Watched(tmp_path / "log.db", attrs.evolve(OPEN, dlt=None, design=None))
+        watched.site.desk.consent("S001", signed_on=day(0), form_version="1")
+        watched.site.desk.screen("S001", on=day(0))
+        watched.site.desk.enroll("S001", on=day(0), level=1)
+        watched.site.desk.infuse("S001", level=1, started_at=day(0))
+        assert watched.holds()["dlt_assessment"] == []
 
 
 class TestAViewOfYourOwn:

@@ -3,6 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
 from pathlib import Path
 from random import Random
 from threading import Event, Thread
@@ -17,9 +20,10 @@ from other_programs import consent
 from postgres_server import Server, connected
 from repeating import times
 from site_desk import INVESTIGATOR, OPEN
+from typing_extensions import override
 from view_rows import all_rows, made_anew, rows_in
 
-from trialdomain import InputInvalid, Trials, verify
+from trialdomain import InputInvalid, Trials, backup, restore, verify
 from trialdomain.storage.errors import StoreClosed
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.view_tables import Column, Kind, ViewsUnusable
@@ -154,12 +158,12 @@ class TestAViewOfYourOwn:
 
     def test_rows_of_the_trial(self, trials: Trials, log: str) -> None:
         def rows(trial: KnownTrial) -> Iterator[Row]:
-            yield {"versions": len(trial.versions), "at": trial.position}
+            yield {"versions": len(trial.versions), "at": len(trial.record.own)}
 
         columns = (Column("versions", Kind.INTEGER, "How many."), Column("at", Kind.INTEGER, "Where."))
         views = trials.views(TableView(name="own", comment="One row is a trial.", columns=columns, of_trial=rows))
         views.rebuild("own")
-        assert rows_in(log, "own") == [{"trial": "A", "versions": 1, "at": 5}, {"trial": "B", "versions": 1, "at": 5}]
+        assert rows_in(log, "own") == [{"trial": "A", "versions": 1, "at": 3}, {"trial": "B", "versions": 1, "at": 3}]
 
     def test_the_entry_that_it_cannot_take_sets_it_aside_and_the_others_go_on(self, trials: Trials, log: str) -> None:
         refused = {"S003"}
@@ -254,6 +258,163 @@ class TestAViewOfYourOwn:
         assert rows_in(log, "picky")[0] == {"trial": "A", "entries": 3, "who": "S001"}
         again = trials.views(attrs.evolve(changed, revision=2))
         assert {one.state for one in again.status() if one.view == "picky"} == {State.OUTDATED}
+
+
+def restored(log: str, tmp_path: Path, record: Callable[[Trials], None]) -> str:
+    """Build the views of a log, go on, and put an earlier copy of the log in its place."""
+    with Trials.open(log) as trials:
+        for trial in ("A", "B"):
+            consent(trials.register(attrs.evolve(OPEN, trial=trial), by=INVESTIGATOR).acting(INVESTIGATOR), "S001")
+    backup(log, tmp_path / "backup.db")
+    with Trials.open(log) as trials:
+        record(trials)
+        trials.views().catch_up()
+    for file in tmp_path.glob("log.db*"):
+        file.unlink()
+    restore(tmp_path / "backup.db", log)
+    return log
+
+
+class TestAnotherLogInThePlace:
+    def test_an_older_copy_is_noticed_and_its_rows_are_made_by_a_rebuild(self, tmp_path: Path) -> None:
+        log = restored(
+            str(tmp_path / "log.db"), tmp_path, lambda trials: consent(trials.trial("A").acting(INVESTIGATOR), "LATER")
+        )
+        with Trials.open(log) as trials:
+            views = trials.views()
+            assert {(one.trial, one.state) for one in views.status()} == {("A", State.OUTDATED), ("B", State.CURRENT)}
+            with pytest.raises(ViewsUnusable, match="position 6 of another log of trial A"):
+                views.catch_up()
+            views.rebuild()
+            assert {one.state for one in views.status()} == {State.CURRENT}
+        assert [row["participant"] for row in rows_in(log, "participant")] == ["S001", "S001"]
+
+    def test_one_without_a_trial_that_the_views_have(self, tmp_path: Path) -> None:
+        def record(trials: Trials) -> None:
+            consent(trials.register(attrs.evolve(OPEN, trial="C"), by=INVESTIGATOR).acting(INVESTIGATOR), "S001")
+
+        log = restored(str(tmp_path / "log.db"), tmp_path, record)
+        with Trials.open(log) as trials:
+            views = trials.views()
+            assert {one.trial for one in views.status() if one.state is State.OUTDATED} == {"C"}
+            with pytest.raises(ViewsUnusable, match="the views have rows of trial C, which the log does not have"):
+                views.catch_up()
+            views.rebuild()
+            assert {(one.trial, one.state) for one in views.status()} == {("A", State.CURRENT), ("B", State.CURRENT)}
+        assert {row["trial"] for row in rows_in(log, "participant")} == {"A", "B"}
+
+
+def broken_by_an_amendment(participant: KnownParticipant) -> Iterator[Row]:
+    if len(participant.trial.versions) > 1:
+        raise KeyError("a second version")
+    yield {"participant": participant.subject}
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "step by step"])
+def test_an_entry_of_the_trial_is_blamed_for_what_it_breaks(trials: Trials, log: str, *, at_once: bool) -> None:
+    columns = (Column("participant", Kind.TEXT, "Who."),)
+    own = TableView(name="own", comment="One.", columns=columns, of_participant=broken_by_an_amendment)
+    views = trials.views(own)
+    if not at_once:
+        views.rebuild()
+    desk = trials.trial("A").acting(INVESTIGATOR)
+    consent(desk, "S002")
+    desk.amend(attrs.evolve(OPEN, trial="A", version="2"), effective_on="2026-03-02", summary="a second version")
+    views.rebuild("own") if at_once else views.catch_up()
+    found = next(one for one in views.status() if (one.view, one.trial) == ("own", "A"))
+    assert (found.state, found.position, found.failed_at) == (State.SET_ASIDE, 6, 7)
+    assert [row["participant"] for row in rows_in(log, "own") if row["trial"] == "A"] == ["S001", "S002"]
+
+
+def test_a_rebuild_never_takes_rows_back(trials: Trials, log: str) -> None:
+    desk = trials.trial("A").acting(INVESTIGATOR)
+    for subject in ("S002", "S003"):
+        consent(desk, subject)
+    trials.views().rebuild()
+    before = all_rows(log)
+    trials.close()
+    damage(log, 6)
+    with closing(open_store(log, readonly=True)) as store:
+        views = Views(store)
+        with pytest.raises(
+            ViewsUnusable, match=r"participant of A cannot take the entry at position 6 any more: .*stay"
+        ):
+            views.rebuild()
+        assert all_rows(log) == before
+        assert {(one.position, one.state) for one in views.status() if one.trial == "A"} == {(7, State.CURRENT)}
+
+
+class WithoutWords(Exception):
+    """An error that cannot say what is wrong."""
+
+    @override
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Grade(IntEnum):
+    """A number with a name."""
+
+    THREE = 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Kind.TEXT, WithoutWords()),
+        (Kind.INTEGER, Grade.THREE),
+        (Kind.NUMBER, Decimal("1." + "1" * 17_000)),
+        (Kind.TIME, datetime(2026, 3, 2)),  # noqa: DTZ001 - without an offset
+        (Kind.POSITIONS, [1.5]),
+    ],
+    ids=["an error without words", "an enumeration", "a long number", "a time without an offset", "no positions"],
+)
+def test_what_one_view_does_wrong_keeps_no_other_back(trials: Trials, kind: Kind, value: object) -> None:
+    def rows(_: KnownTrial) -> Iterator[Row]:
+        if isinstance(value, Exception):
+            raise value
+        yield {"one": value}
+
+    own = TableView(name="own", comment="One.", columns=[Column("one", kind, "A value.")], of_trial=rows)
+    views = trials.views(own)
+    views.catch_up()
+    assert {one.view: one.state for one in views.status()} == {
+        **{table.name: State.CURRENT for table in views.tables},
+        "own": State.SET_ASIDE,
+    }
+
+
+class TestNames:
+    def test_words_of_sql(self, trials: Trials, log: str) -> None:
+        names = ("order", "select", "group", "user", "end", "values", "check")
+        columns = [Column(name, Kind.TEXT, "A word.", words=("x",)) for name in names]
+        own = TableView(name="table", comment="One.", columns=columns, of_trial=lambda _: [dict.fromkeys(names, "x")])
+        trials.views(own).rebuild()
+        trials.views(own).rebuild()
+        assert len(rows_in(log, '"table"')) == 2
+
+    @pytest.mark.parametrize("name", ["ctid", "xmin", "tableoid", "sqlite_x"])
+    def test_of_columns_that_a_store_keeps_for_itself(self, name: str, tmp_path: Path) -> None:
+        own = TableView(name="own", comment="One.", columns=[Column(name, Kind.TEXT, "A word.")])
+        with Trials.open(tmp_path / "log.db") as trials, pytest.raises(InputInvalid, match="cannot name a view"):
+            trials.views(own)
+
+    @pytest.mark.parametrize(
+        "own",
+        [
+            TableView(name="own", comment="a\0b", columns=[Column("one", Kind.TEXT, "A word.")]),
+            TableView(name="own", comment="One.", columns=[Column("one", Kind.TEXT, "a\ud800b")]),
+            TableView(name="own", comment="One.", columns=[Column("one", Kind.TEXT, None)]),  # type: ignore[arg-type]
+            TableView(name="own", comment="One.", columns=[Column("one", Kind.TEXT, "A word.", words=(1,))]),  # type: ignore[arg-type]
+        ],
+    )
+    def test_of_comments_and_words(self, own: TableView, tmp_path: Path) -> None:
+        with Trials.open(tmp_path / "log.db") as trials, pytest.raises(InputInvalid, match="view own has a"):
+            trials.views(own)
+
+    def test_of_a_trial_that_the_log_does_not_have(self, trials: Trials) -> None:
+        with pytest.raises(InputInvalid, match="the log has no trial 'NIX': name one of A, B"):
+            trials.views().retry(trial="NIX")
 
 
 class TestWhatIsNotOurs:
@@ -642,6 +803,27 @@ class TestInPostgreSQL:
             assert [row["participant"] for row in rows_in(log, "participant")] == ["S001"]
             views.rebuild("participant")
             assert [row["participant"] for row in rows_in(log, "participant")] == ["S001"]
+
+    def test_a_client_that_asks_for_another_encoding(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+        log = server.new_log()
+        with Trials.open(log) as trials:
+            desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+            entries = desk.consent("S001", signed_on="2026-03-02", form_version="1")
+            desk.correct(entries[0], reason="转录错误:第十二号来源文件", form_version="2")
+            trials.views().catch_up()
+        monkeypatch.delenv("PGCLIENTENCODING")
+        assert rows_in(log, "correction")[0]["reason"] == "转录错误:第十二号来源文件"
+
+    def test_views_of_others_that_need_the_columns_of_before(self, server: Server) -> None:
+        schema = server.new_schema()
+        with Trials.open(server.address(schema)) as trials:
+            trials.register(OPEN, by=INVESTIGATOR)
+            trials.views(picky(set())).rebuild()
+            server.sql(f"CREATE VIEW {schema}_views.mine AS SELECT participant FROM {schema}_views.picky")
+            changed = attrs.evolve(picky(set()), columns=[Column("who", Kind.TEXT, "Who.")])
+            with pytest.raises(ViewsUnusable, match="views of others use it; drop those, rebuild, and make them again"):
+                trials.views(changed).rebuild("picky")
 
     def test_a_restarted_server_is_waited_for(self, own_server: Server) -> None:
         log = own_server.new_log()

@@ -101,6 +101,11 @@ def table_name(view: str, generation: int) -> str:
     return f"view_{view}_{generation}"
 
 
+def shown_columns(table: Table) -> str:
+    """Write the columns that readers see, in SQL; a name may be a word of SQL."""
+    return ", ".join(["trial", *(f'"{one.name}"' for one in table.columns)])
+
+
 def table_columns(table: Table, types: Mapping[Kind, str]) -> str:
     """Write the columns of a generation in SQL: the trial, the unit by which rows are replaced, and those of the view.
 
@@ -116,8 +121,8 @@ def table_columns(table: Table, types: Mapping[Kind, str]) -> str:
 
 def _column(one: Column, types: Mapping[Kind, str]) -> str:
     words = ", ".join(f"'{word}'" for word in one.words)
-    checked = f" CHECK ({one.name} IN ({words}))" if words else ""
-    return f"{one.name} {types[one.kind]}{' NOT NULL' if one.required else ''}{checked}"
+    checked = f' CHECK ("{one.name}" IN ({words}))' if words else ""
+    return f'"{one.name}" {types[one.kind]}{" NOT NULL" if one.required else ""}{checked}'
 
 
 @attrs.frozen
@@ -216,8 +221,13 @@ class ViewTables(Protocol):
         """
         ...
 
-    def swap(self, table: Table, generation: int) -> bool:
+    def swap(self, table: Table, generation: int, *, anyway: bool = False) -> bool:
         """Show readers a new generation instead of the live one, in one transaction, and drop the old one.
+
+        Args:
+            table: the table.
+            generation: the new generation.
+            anyway: also where the live one has come further: its rows are of another log.
 
         Returns:
             False where it has to be tried again: readers keep the view busy, or the new generation is behind.

@@ -5,7 +5,7 @@ before it, less was known (``known_at``). They end on the last day of the years 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -93,8 +93,19 @@ class KnownTrial:
         return [e.fact.effective_on - _DAY for e in self.record.own if isinstance(e.fact, ProtocolAmended)]
 
     def day_of(self, entry: Recorded[Any]) -> date:
-        """Return the day, at the site, on which an entry was recorded."""
-        return site_day(entry.envelope.recorded_at, self.versions[-1].site_zone)
+        """Return the day on which an entry was recorded; of the days at several sites, the earliest."""
+        return min(site_day(entry.envelope.recorded_at, zone) for zone in self._zones)
+
+    @cached_property
+    def _zones(self) -> Sequence[tzinfo]:
+        """The zones of the trial and of its sites, by every version of the protocol."""
+        places = ((version, one) for version in self.versions for one in (None, *(site.id for site in version.sites)))
+        return list(dict.fromkeys(version.zone_at(one) for version, one in places))
+
+    @cached_property
+    def _decided(self) -> Sequence[date]:
+        """The last day before each decision counts."""
+        return [entry.fact.basis.on - _DAY for entry in self.record.decisions]
 
     @cached_property
     def first_day(self) -> date:
@@ -121,7 +132,8 @@ class KnownTrial:
         while day <= LAST_DAY:
             book = self.book(day)
             parts = self._known.parts(self._log, book, on=day)
-            last = min([LAST_DAY, *(part.last for part in parts.values()), *(one for one in self.turns if one >= day)])
+            turns = (one for one in (*self.turns, *self._decided) if one >= day)
+            last = min([LAST_DAY, *(part.last for part in parts.values()), *turns])
             yield Span(day, last, Counted.of_parts(book, parts, on=day).counts)
             day = last + _DAY
 
@@ -176,7 +188,7 @@ class KnownParticipant:
 
     @property
     def first_day(self) -> date:
-        """The day, at the site, on which the participant's last entry was recorded."""
+        """The day on which the participant's last entry was recorded."""
         return self.trial.day_of(self.recorded[-1])
 
     def case(self, on: date = LAST_DAY) -> Case:
@@ -215,7 +227,7 @@ class KnownParticipant:
         return Part(case.stream, counted, RELATED_DEATHS.part(case, book, on), first, last)
 
     def members(self) -> list[Span[Member | None]]:
-        """Return the DLT evaluation from the first day on; None while the participant is not in a cohort."""
+        """Return the DLT evaluation from the first day on; None outside a cohort, and without a DLT rule."""
         spans, day = [], self.first_day
         while day <= LAST_DAY:
             member, last = self._member(day)
@@ -228,6 +240,9 @@ class KnownParticipant:
         if on not in self._evaluated:
             case, book = self.case(on), self.trial.book(on)
             own = self._dlt_part(on)
+            if book.protocol.dlt is None:
+                self._evaluated[on] = None, min([case.same_from_to(on, self.trial.turns)[1], LAST_DAY])
+                return self._evaluated[on]
             others = [self.trial.dlt_part(stream, on) for stream in self.trial.causes_of(self.subject)]
             members = members_of([own, *(one.value for one in others)], book)
             member = next((one for one in members if one.subject == self.subject), None)
@@ -270,7 +285,7 @@ class KnownParticipant:
             for code in at(first):
                 for span in _spans(first, last, code, at):
                     before = open_spans.get(code)
-                    if before is not None and before.value == span.value:
+                    if before is not None and before.value == span.value and before.last + _DAY == span.first:
                         open_spans[code] = Span(before.first, span.last, span.value)
                         continue
                     if before is not None:

@@ -7,15 +7,16 @@ from typing import TypeAlias
 import attrs
 
 from trialdomain.commands.memory import Known, Memory, Part, uncounted
-from trialdomain.errors import LogCorrupt, LogUnusable, TrialError
+from trialdomain.errors import LogCorrupt, TrialError
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import target_version
 from trialdomain.events.recorded import Entry
 from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
-from trialdomain.storage.mapper import entries_of, entry_of
+from trialdomain.storage.errors import LogMoved, LogOfAnotherProcess, StoreClosed, StoreFailed
+from trialdomain.storage.mapper import EntryMalformed, entries_of, entry_of
 from trialdomain.storage.store import LogReader, Row, StoredEntry
-from trialdomain.storage.view_tables import Cells
+from trialdomain.storage.view_tables import Cells, Tracked
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.ids import access_stream, participant_stream, subject_of
@@ -29,6 +30,8 @@ OF_TRIAL = ""
 _ENTRIES_AT_ONCE = 100_000
 """The entries whose rows are added in one transaction to a generation that nobody reads yet."""
 _LONGEST_WHY = 500
+STORE_ERRORS = (StoreFailed, StoreClosed, LogMoved, LogOfAnotherProcess)
+"""The errors of a log that cannot be read at the moment: no view is to blame."""
 
 
 @attrs.frozen
@@ -73,6 +76,11 @@ class Maker:
             state=bytes(stored.state),
         )
 
+    def is_at(self, tracked: Tracked, head: int) -> bool:
+        """Say whether the log has the entry that rows were made up to."""
+        at = tracked.position
+        return at <= head and (at == 0 or self.leaf(tracked.trial, at) == tracked.leaf)
+
     def whole_command(self, trial: str, position: int, head: int) -> int:
         """Return the position of the last entry of the command that has a position, at most the head."""
         stored = self._stored(trial, position)
@@ -109,6 +117,7 @@ class Maker:
         *,
         add: Callable[[Mapping[str, Rows]], None] | None = None,
         count: Callable[[int], None] = lambda _: None,
+        low: int = 0,
     ) -> dict[str, Rows | Failure]:
         """Make every row of a trial.
 
@@ -118,10 +127,11 @@ class Maker:
             until: the last position.
             add: called with rows from time to time, which are then not returned; None to return all rows.
             count: called with the number of entries of each stream.
+            low: the last position that the views could take before, if an entry is to be blamed.
         """
         made: dict[str, Rows | Failure] = {name: [] for name in views}
         with garbage_collector_paused():
-            self._make_all(views, made, trial, until, add, count)
+            self._make_all(views, made, trial, until, add, count, low)
         return made
 
     def _make_all(  # noqa: PLR0917 - the parts of all_rows
@@ -132,8 +142,9 @@ class Maker:
         until: int,
         add: Callable[[Mapping[str, Rows]], None] | None,
         count: Callable[[int], None],
+        low: int,
     ) -> None:
-        known = self._known(made, trial, until, low=0)
+        known = self._known(made, trial, until, low=low)
         if known is None:
             return
         pending, parts, whole = 0, dict[str, Part](), True
@@ -141,7 +152,7 @@ class Maker:
             subject = subject_of(stream)
             if subject is not None:
                 read = partial(_entries, stream, rows)
-                participant = self._participant(views, made, known, subject, read, low=0)
+                participant = self._participant(views, made, known, subject, read, low=low)
                 part = None if participant is None else _part(participant)
                 if part is None:
                     whole = False
@@ -155,7 +166,7 @@ class Maker:
                 pending = 0
         if whole:
             known.keep_parts(parts)
-        self._of_trial(views, made, known, low=0)
+        self._of_trial(views, made, known, low=low)
 
     def changed_rows(
         self, views: Views, trial: str, after: int, until: int
@@ -171,7 +182,7 @@ class Maker:
             return made, ()
         touched = self._touched(known, trial, after, until)
         if touched.everything:
-            return self.all_rows(views, trial, until), None
+            return self.all_rows(views, trial, until, low=after), None
         for subject in sorted(touched.subjects):
             stream = participant_stream(trial, subject)
 
@@ -187,12 +198,11 @@ class Maker:
         """Read the trial and its cohorts; where an entry cannot be read, no view can be made."""
         try:
             return KnownTrial(self._log, self._memory.at(self._log, trial, until, committed=True))
-        except LogUnusable:
+        except STORE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with an entry, the views say so
             self._memory.forget(trial)
-            position = getattr(error, "position", None)
-            failure = Failure(position if isinstance(position, int) else low + 1, _why(error))
+            failure = Failure(_position(error) or low + 1, _why(error))
             made.update(dict.fromkeys(made, failure))
             return None
 
@@ -230,27 +240,26 @@ class Maker:
         """Make the rows of one participant for each view; return the participant, if there is one."""
         try:
             entries = read()
-        except LogUnusable:
+        except STORE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            position = getattr(error, "position", None)
             for name in views:
-                _fail(made, name, position if isinstance(position, int) else low + 1, error)
+                _fail(made, name, _position(error) or low + 1, error)
             return None
         if not entries:
             return None
         participant = KnownParticipant(known, subject, entries)
         for name, view in views.items():
+            found = made[name]
+            if isinstance(found, Failure):
+                continue  # an earlier failure is found when the rows before this one are made
             try:
-                rows = [(subject, cells) for cells in view.of_participant(participant)]
-            except LogUnusable:
+                found += [(subject, cells) for cells in view.of_participant(participant)]
+            except STORE_ERRORS:
                 raise
             except Exception as error:  # noqa: BLE001 - a view may be of anyone's making
-                _fail(made, name, self._to_blame(view, participant, low), error)
-                continue
-            found = made[name]
-            if not isinstance(found, Failure):
-                found += rows
+                position = _position(error) or self._to_blame(view, known, subject, low)
+                _fail(made, name, position, error)
         return participant
 
     def _of_trial(self, views: Views, made: dict[str, Rows | Failure], known: KnownTrial, *, low: int) -> None:
@@ -261,51 +270,36 @@ class Maker:
                 continue
             try:
                 found += [(OF_TRIAL, cells) for cells in view.of_trial(known)]
-            except LogUnusable:
+            except STORE_ERRORS:
                 raise
             except Exception as error:  # noqa: BLE001 - as above
-                _fail(made, name, self._trial_to_blame(view, known, low), error)
+                _fail(made, name, _position(error) or self._trial_to_blame(view, known, low), error)
 
-    def _to_blame(self, view: BoundView, participant: KnownParticipant, low: int) -> int:
-        """Find the first entry of a participant with which a view fails."""
+    def _to_blame(self, view: BoundView, known: KnownTrial, subject: str, low: int) -> int:
+        """Find the first entry with which a view fails for a participant, of the participant or of the trial."""
 
-        def fails(number: int) -> bool:
-            first = KnownParticipant(participant.trial, participant.subject, participant.recorded[:number])
-            try:
-                view.of_participant(first)
-            except Exception:  # noqa: BLE001 - whatever it raises
-                return True
+        def fails(position: int) -> bool:
+            tail = self._stored(known.trial, position)
+            if tail is None:
+                return False
+            entries = self._read(participant_stream(known.trial, subject), position)
+            if entries:
+                earlier = KnownTrial(self._log, Known.read(self._log, tail))
+                view.of_participant(KnownParticipant(earlier, subject, entries))
             return False
 
-        positions = [entry.position for entry in participant.recorded]
-        good = sum(position <= low for position in positions)
-        bad = len(positions)
-        if good == bad or (good and fails(good)):
-            return low + 1  # an entry of the trial or of a cohort is to blame
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            good, bad = (good, middle) if fails(middle) else (middle, bad)
-        return positions[bad - 1]
+        return _first_failing(fails, low, known.position)
 
     def _trial_to_blame(self, view: BoundView, known: KnownTrial, low: int) -> int:
         """Find the first entry with which a view of the trial fails."""
 
         def fails(position: int) -> bool:
             tail = self._stored(known.trial, position)
-            try:
-                if tail is not None:
-                    view.of_trial(KnownTrial(self._log, Known.read(self._log, tail)))
-            except LogUnusable:
-                raise
-            except Exception:  # noqa: BLE001 - whatever it raises
-                return True
+            if tail is not None:
+                view.of_trial(KnownTrial(self._log, Known.read(self._log, tail)))
             return False
 
-        good, bad = low, known.position
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            good, bad = (good, middle) if fails(middle) else (middle, bad)
-        return bad
+        return _first_failing(fails, low, known.position)
 
     def _read(self, stream: str, until: int) -> list[Entry]:
         return list(entries_of(stream, self._log.stream(stream, until=until)))
@@ -320,14 +314,35 @@ def _entries(stream: str, rows: Sequence[Row]) -> list[Entry]:
     return list(entries_of(stream, rows))
 
 
+def _first_failing(fails: Callable[[int], bool], low: int, high: int) -> int:
+    """Find, by halves, the first position after ``low`` at which something raises; ``high`` if only that does."""
+    good, bad = low, high
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            fails(middle)
+        except STORE_ERRORS:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it raises
+            bad = middle
+        else:
+            good = middle
+    return bad
+
+
 def _part(participant: KnownParticipant) -> Part | None:
     """Return what a participant contributes to the counts; None where that cannot be said: the counts will fail."""
     try:
         return participant.part
-    except LogUnusable:
+    except STORE_ERRORS:
         raise
     except Exception:  # noqa: BLE001 - whatever is wrong with an entry, the views that count say so
         return None
+
+
+def _position(error: Exception) -> int | None:
+    """Return the position of the entry that cannot be read, where an error says it."""
+    return error.position if isinstance(error, EntryMalformed) else None
 
 
 def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exception) -> None:
@@ -338,7 +353,10 @@ def _fail(made: dict[str, Rows | Failure], name: str, position: int, error: Exce
 
 
 def _why(error: Exception) -> str:
-    told = str(error) if isinstance(error, TrialError) else f"{type(error).__name__}: {error}"
+    try:
+        told = str(error) if isinstance(error, TrialError) else f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - the words of an error may be of anyone's making
+        told = type(error).__name__
     if isinstance(error, LogCorrupt) and "verify the log" not in told:
         told = f"{told}; verify the log"
     return told.encode(errors="backslashreplace").decode().replace("\0", "\\0")[:_LONGEST_WHY]

@@ -10,7 +10,7 @@ from trialdomain.views.views import State, ViewStatus
 _NEXT = {
     State.SET_ASIDE: "correct what is wrong, and retry or rebuild the views that were set aside",
     State.NOT_BUILT: "rebuild or follow the views that were never built",
-    State.OUTDATED: "rebuild the views that were made with other columns, by another version of trialdomain",
+    State.OUTDATED: "rebuild the views that were made with other columns, or of another log",
     State.BEHIND: "follow the log to bring the views up to date",
 }
 

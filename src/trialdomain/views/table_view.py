@@ -18,7 +18,8 @@ from trialdomain.views.known import KnownParticipant, KnownTrial
 Row: TypeAlias = Mapping[str, object]
 """The values of a row by the names of the columns; a column that is left out has no value."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TAKEN = {"about", "trial"}
+_TAKEN = {"about", "trial", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
+"""Names of ours, and of columns that PostgreSQL keeps for itself."""
 _MOST_DIGITS = 1_000
 
 
@@ -67,7 +68,12 @@ def table_of(view: TableView) -> Table:
         raise InputInvalid(f"view {short(given.name)} needs a comment, and columns of the class Column with a Kind")
     names: list[object] = [given.name, *(one.name for one in columns)]
     for name in names:
-        if not is_a(name, str) or _NAME.fullmatch(name) is None or name in _TAKEN or name.startswith("view_"):
+        if (
+            not is_a(name, str)
+            or _NAME.fullmatch(name) is None
+            or name in _TAKEN
+            or name.startswith(("view_", "sqlite_"))
+        ):
             raise InputInvalid(
                 f"{short(name)!r} cannot name a view or its column: use up to 40 small letters, digits and "
                 f"underscores, and none of {', '.join(sorted(_TAKEN))} or view_..."
@@ -75,8 +81,11 @@ def table_of(view: TableView) -> Table:
     if len(set(names[1:])) < len(columns) or not columns:
         raise InputInvalid(f"view {given.name} needs columns, each with a name of its own")
     for column in columns:
-        if any("'" in word or not is_storable(word) for word in column.words):
-            raise InputInvalid(f"view {given.name} has a word with a quote in {column.name}: choose other words")
+        if not all(is_a(word, str) and is_storable(word) and not {"'", "\0"} & {*word} for word in column.words):
+            raise InputInvalid(f"view {given.name} has a word in {column.name} that is no text, or has a quote")
+    for told in (given.comment, *(one.comment for one in columns)):
+        if not is_a(told, str) or not is_storable(told) or "\0" in told:
+            raise InputInvalid(f"view {given.name} has a comment {short(told)!r}, which is no text that can be stored")
     check_callable(of_participant=given.of_participant, of_trial=given.of_trial)
     return Table(name=given.name, comment=given.comment, columns=columns, revision=given.revision)
 
@@ -176,11 +185,12 @@ def _check(table: Table, column: Column, value: object) -> None:
         case bool():
             fits = column.kind is Kind.BOOLEAN
         case datetime():
-            fits = column.kind is Kind.TIME and value.tzinfo is not None
+            fits = column.kind is Kind.TIME and value.utcoffset() is not None
         case int():
-            fits = fits and abs(value) < _WIDEST
+            fits = fits and type(value) is int and abs(value) < _WIDEST
         case Decimal():
-            fits = fits and value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS
+            _, digits, exponent = value.as_tuple()
+            fits = fits and isinstance(exponent, int) and len(digits) + abs(exponent) <= _MOST_DIGITS
         case str():
             fits = fits and is_storable(value) and "\0" not in value
             if fits and column.words and str(value) not in column.words:

@@ -49,7 +49,7 @@ class State(Word):
     """It could not take an entry: retry it, or rebuild it."""
     NOT_BUILT = "not-built"
     OUTDATED = "outdated"
-    """It was made with other columns: rebuild it."""
+    """It was made with other columns, or of another log: rebuild it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +106,7 @@ class Views:
         Raises:
             ViewsUnusable: the place of the views is taken by something else.
         """
-        heads = dict(sorted(self._log.heads().items()))
+        heads, maker = dict(sorted(self._log.heads().items())), Maker(self._log)
         if not self._log.has_views():
             return [
                 self._status(name, trial, head, None, None) for name in self._views for trial, head in heads.items()
@@ -123,7 +123,21 @@ class Views:
                 found.append(
                     self._status(name, trial, head, number, at, None if generation is None else generation.definition)
                 )
-        return found
+        others = {one for _, _, one in tracked} - heads.keys()
+        found += [
+            self._status(name, trial, 0, generation.number, at, generation.definition)
+            for trial in sorted(others)
+            for name, generation in live.items()
+            if name in self._views and (at := tracked.get((name, generation.number, trial))) is not None
+        ]
+        return [
+            one if self._is_of_log(maker, one, tracked) else attrs.evolve(one, state=State.OUTDATED) for one in found
+        ]
+
+    def _is_of_log(self, maker: Maker, one: ViewStatus, tracked: Mapping[tuple[str, int, str], Tracked]) -> bool:
+        """Say whether the rows of a view are of the trial that the log has."""
+        at = None if one.generation is None else tracked.get((one.view, one.generation, one.trial))
+        return at is None or maker.is_at(at, one.head)
 
     def rebuild(self, *names: str, progress: Progress = ignore_progress) -> None:
         """Build views anew beside those that are being read, and let the new ones take their place.
@@ -194,6 +208,10 @@ class Views:
             The number of pairs of a view and a trial that were tried.
         """
         wanted = self._named(names)
+        if trial is not None and trial not in self._log.trials():
+            raise InputInvalid(
+                f"the log has no trial {short(trial)!r}: name one of {', '.join(self._log.trials()) or 'none'}"
+            )
         with self._opened(make=True) as tables:
             cleared = tables.clear(wanted, trial)
             _Follower(self._log, tables, self._views).round()
@@ -253,10 +271,18 @@ def _rebuild(log: LogReader, tables: ViewTables, views: Bound, progress: Progres
     for trial, head in sorted(heads.items()):
         building.build(trial, head, count)
     until = monotonic() + _SWAP_SECONDS
-    left = dict(numbers)
+    stale = _of_another_log(log, tables)
+    left, stuck = dict(numbers), list[str]()
     while left:
         building.round()  # what was recorded meanwhile
-        left = {name: number for name, number in left.items() if not tables.swap(views[name].table, number)}
+        for name, why in _fallen_behind(tables, left, stale).items():
+            del left[name]
+            stuck.append(why)
+        left = {
+            name: number
+            for name, number in left.items()
+            if not tables.swap(views[name].table, number, anyway=name in stale)
+        }
         if left and monotonic() > until:
             raise ViewsUnusable(
                 f"{tables.place}: readers keep {', '.join(left)} busy, and the new rows could not take the place "
@@ -265,6 +291,34 @@ def _rebuild(log: LogReader, tables: ViewTables, views: Bound, progress: Progres
         if left:
             tables.beat(left)
             sleep(_SWAP_PAUSE_SECONDS)
+    if stuck:
+        raise ViewsUnusable(f"{'; '.join(stuck)}: the rows that were there before stay; verify the log")
+
+
+def _of_another_log(log: LogReader, tables: ViewTables) -> set[str]:
+    """Name the live views with rows of a trial that the log does not have, or of other entries."""
+    heads, maker = log.heads(), Maker(log)
+    live = {(one.view, one.number) for one in tables.generations() if one.live}
+    return {
+        one.view
+        for one in tables.tracked()
+        if (one.view, one.generation) in live and not maker.is_at(one, heads.get(one.trial, 0))
+    }
+
+
+def _fallen_behind(tables: ViewTables, numbers: Mapping[str, int], stale: set[str]) -> dict[str, str]:
+    """Say of the new generations that cannot take an entry which the live one has taken why that is."""
+    live = {(one.view, one.number) for one in tables.generations() if one.live}
+    tracked = tables.tracked()
+    before = {(one.view, one.trial): one.position for one in tracked if (one.view, one.generation) in live}
+    return {
+        one.view: f"{one.view} of {one.trial} cannot take the entry at position {one.failed_at} any more: {one.why}"
+        for one in tracked
+        if numbers.get(one.view) == one.generation
+        and one.view not in stale
+        and one.failed_at is not None
+        and one.position < before.get((one.view, one.trial), 0)
+    }
 
 
 class _Follower:
@@ -330,6 +384,12 @@ class _Follower:
         heads = self._log.heads()
         at = self._positions()
         taken = 0
+        if at.keys() - heads.keys():
+            gone = ", ".join(sorted(at.keys() - heads.keys()))
+            raise ViewsUnusable(
+                f"{self._tables.place}: the views have rows of trial {gone}, which the log does not have: it is "
+                f"another log, or was changed since; verify the log, and rebuild the views"
+            )
         for trial, head in sorted(heads.items()):
             behind: dict[tuple[int, bytes], list[str]] = {}
             for name in self._live:

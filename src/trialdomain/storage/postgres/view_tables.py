@@ -28,6 +28,7 @@ from trialdomain.storage.view_tables import (
     Tracked,
     ViewsUnusable,
     plain_number,
+    shown_columns,
     table_columns,
     table_name,
 )
@@ -114,6 +115,7 @@ class PostgresViewTables:
             raise
 
     def _set_up(self, *, make: bool) -> None:
+        self._connection.execute("SET client_encoding = 'UTF8'")
         self._connection.execute("SET quote_all_identifiers = off")
         self._connection.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'".encode())
         query = (
@@ -126,6 +128,7 @@ class PostgresViewTables:
             raise ViewsUnusable(
                 f"{self.place}: the name is longer than {_LONGEST_NAME} bytes: give the log a shorter one"
             )
+        self._blank = False
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_MAKING, self._schema))
             exists = self._connection.execute("SELECT to_regnamespace(%s)", (self._quoted,)).fetchone() != (None,)
@@ -137,9 +140,9 @@ class PostgresViewTables:
             if "view_generation" not in found:
                 if found:
                     raise ViewsUnusable(f"{self.place} has other tables, and no views: it was left as it is; empty it")
-                if not make:
-                    raise ViewsUnusable(f"{self.place} is empty: the log has no views yet; rebuild them")
-                self._run(_SCHEMA.replace("%LOG%", log))
+                self._blank = not make  # another program has just made the schema
+                if make:
+                    self._run(_SCHEMA.replace("%LOG%", log))
 
     def _make_schema(self) -> None:
         try:
@@ -158,7 +161,7 @@ class PostgresViewTables:
             " ORDER BY view, generation"
         )
         with self._translated():
-            return [Generation(*row) for row in self._run(query)]
+            return [] if self._blank else [Generation(*row) for row in self._run(query)]
 
     def tracked(self) -> list[Tracked]:
         """Return how far every generation has come, by trial."""
@@ -166,6 +169,8 @@ class PostgresViewTables:
             "SELECT view, generation, trial, position, leaf, failed_at, why"
             " FROM @.view_progress ORDER BY view, generation, trial"
         )
+        if self._blank:
+            return []
         with self._translated():
             return [
                 Tracked(
@@ -221,7 +226,7 @@ class PostgresViewTables:
             in_order = sorted(moved.changes, key=lambda one: one.table.name)  # one order of locks: no deadlock
             return [one.table.name for one in in_order if self._moved(moved, one)]
 
-    def swap(self, table: Table, generation: int) -> bool:
+    def swap(self, table: Table, generation: int, *, anyway: bool = False) -> bool:
         """Show readers a new generation instead of the live one, and drop the old one."""
         with self._translated(), self._connection.transaction():
             if self._is_known(table.name, generation):  # rows are inserted faster while there is no index
@@ -231,21 +236,21 @@ class PostgresViewTables:
                 )
         with self._translated():
             try:
-                if not self._swapped(table, generation):
+                if not self._swapped(table, generation, anyway=anyway):
                     return False
             except server.LockNotAvailable:
                 return False
             self._drop_retired(table.name)
         return True
 
-    def _swapped(self, table: Table, generation: int) -> bool:
+    def _swapped(self, table: Table, generation: int, *, anyway: bool) -> bool:
         """Let a generation take the place of the live one; False where it is behind."""
         with self._connection.transaction():
             self._run(f"SET LOCAL lock_timeout = '{_SWAP_MILLISECONDS}ms'")
             # These locks keep workers from moving the old generation while the new one takes its place.
             self._run("SELECT 1 FROM @.view_generation WHERE view = %s FOR UPDATE", table.name)
             self._refuse_overtaken(table.name, generation)
-            if self._is_behind(table.name, generation):
+            if not anyway and self._is_behind(table.name, generation):
                 return False
             self._show(table, generation)
             self._run("UPDATE @.view_generation SET state = 'retired' WHERE view = %s AND state = 'live'", table.name)
@@ -320,21 +325,22 @@ class PostgresViewTables:
 
     def _show(self, table: Table, generation: int) -> None:
         """Make the public view of a generation, or let it show another one; its readers keep their rights."""
-        columns = ", ".join(["trial", *(one.name for one in table.columns)])
-        body = f"@.{table.name} AS SELECT {columns} FROM @.{table_name(table.name, generation)}"  # noqa: S608 - checked names
+        columns = shown_columns(table)
+        shown = f'@."{table.name}"'
+        body = f"{shown} AS SELECT {columns} FROM @.{table_name(table.name, generation)}"  # noqa: S608 - checked names
         try:
             with self._connection.transaction():
                 self._run(f"CREATE OR REPLACE VIEW {body}")
         except server.InvalidTableDefinition:  # the columns have changed
             grants = [role for (role,) in self._run(_GRANTS, self._schema, table.name)]
-            self._run(f"DROP VIEW @.{table.name}")
+            self._run(f"DROP VIEW {shown}")
             self._run(f"CREATE VIEW {body}")
             for role in grants:
-                self._run(f"GRANT SELECT ON @.{table.name} TO {role}")
-        self._run(f"COMMENT ON VIEW @.{table.name} IS {_literal(table.comment)}")
-        self._run(f"COMMENT ON COLUMN @.{table.name}.trial IS 'The code of the trial.'")
+                self._run(f"GRANT SELECT ON {shown} TO {role}")
+        self._run(f"COMMENT ON VIEW {shown} IS {_literal(table.comment)}")
+        self._run(f"COMMENT ON COLUMN {shown}.trial IS 'The code of the trial.'")
         for one in table.columns:
-            self._run(f"COMMENT ON COLUMN @.{table.name}.{one.name} IS {_literal(one.comment)}")
+            self._run(f'COMMENT ON COLUMN {shown}."{one.name}" IS {_literal(one.comment)}')
 
     def _refuse_overtaken(self, view: str, generation: int) -> None:
         if not self._is_known(view, generation):
@@ -349,15 +355,12 @@ class PostgresViewTables:
     def _is_behind(self, view: str, generation: int) -> bool:
         """Say whether the live generation has come further than a new one in any trial."""
         query = (
-            "SELECT old.position, new.position, new.failed_at FROM @.view_progress AS old"
+            "SELECT old.position, new.position FROM @.view_progress AS old"
             " JOIN @.view_generation AS g ON g.view = old.view AND g.generation = old.generation AND g.state = 'live'"
             " LEFT JOIN @.view_progress AS new ON new.view = old.view AND new.trial = old.trial AND new.generation = %s"
             " WHERE old.view = %s FOR UPDATE OF old"
         )
-        return any(
-            failed is None and (position or 0) < before
-            for before, position, failed in self._run(query, generation, view)
-        )
+        return any((position or 0) < before for before, position in self._run(query, generation, view))
 
     def _drop_retired(self, view: str) -> None:
         """Drop the tables that nobody is shown any more; one that is still being read is left for the next time."""
@@ -395,6 +398,11 @@ class PostgresViewTables:
                 raise ViewsUnusable(f"{self.place}: another program holds a lock on the views: try again") from error
             if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
                 raise ViewsUnusable(f"{self.place}: a row does not fit the columns of its view: {why}") from error
+            if isinstance(error, server.DependentObjectsStillExist):
+                raise ViewsUnusable(
+                    f"{self.place}: {why}: its columns have changed, and views of others use it; drop those, "
+                    f"rebuild, and make them again"
+                ) from error
             if isinstance(error, server.InsufficientPrivilege):
                 raise ViewsUnusable(f"{self.place}: {why}: use the role that made the views") from error
             raise ViewsUnusable(f"{self.place}: {why}: the views were not changed; try again") from error

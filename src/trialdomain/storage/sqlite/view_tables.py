@@ -22,6 +22,7 @@ from trialdomain.storage.view_tables import (
     Tracked,
     ViewsUnusable,
     plain_number,
+    shown_columns,
     table_columns,
     table_name,
 )
@@ -87,11 +88,11 @@ class SQLiteViewTables:
 
     def __init__(self, log: Path, *, make: bool) -> None:
         self._file = file = views_file(log)
-        self.place = str(file)
+        self.place, self._makes = str(file), make
         if not make and not file.exists():
             raise ViewsUnusable(f"{self.place} does not exist: the log has no views yet; rebuild them")
         with self._translated():
-            mode = "rwc" if make else "rw"
+            mode = "rwc" if make else "ro"
             uri = f"{file.resolve().as_uri()}?mode={mode}"
             self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
         try:
@@ -105,6 +106,8 @@ class SQLiteViewTables:
     def _set_up(self) -> None:
         self._connection.execute("PRAGMA trusted_schema = OFF")
         self._refuse_other()  # before anything is written
+        if not self._makes:
+            return
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")  # what is lost with the power is made again
         with self._transaction():
@@ -114,6 +117,10 @@ class SQLiteViewTables:
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
             self._refuse_other()
+
+    def _is_blank(self) -> bool:
+        """Say whether another program has just made the file, and nothing is in it yet."""
+        return not self._makes and self._is_empty()
 
     def _is_empty(self) -> bool:
         return self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
@@ -134,7 +141,7 @@ class SQLiteViewTables:
         if _identity(self._file) != self._opened:
             raise StoreFailed(f"{self.place} was moved or removed: the views were not changed; try again")
         with self._translated():
-            rows = self._connection.execute(_GENERATIONS).fetchall()
+            rows = [] if self._is_blank() else self._connection.execute(_GENERATIONS).fetchall()
         now = time()
         return [
             Generation(view, number, bool(live), definition, now - beat_at)
@@ -144,7 +151,7 @@ class SQLiteViewTables:
     def tracked(self) -> list[Tracked]:
         """Return how far every generation has come, by trial."""
         with self._translated():
-            rows = self._connection.execute(_TRACKED).fetchall()
+            rows = [] if self._is_blank() else self._connection.execute(_TRACKED).fetchall()
         return [
             Tracked(
                 view=view,
@@ -193,9 +200,9 @@ class SQLiteViewTables:
         with self._translated(), self._transaction():
             return [one.table.name for one in moved.changes if self._moved(moved, one)]
 
-    def swap(self, table: Table, generation: int) -> bool:
+    def swap(self, table: Table, generation: int, *, anyway: bool = False) -> bool:
         """Show readers a new generation instead of the live one, and drop the old one."""
-        columns = ", ".join(["trial", *(one.name for one in table.columns)])
+        columns = shown_columns(table)
         with self._translated(), self._transaction():
             if self._is_known(table.name, generation):  # rows are inserted faster while there is no index
                 self._connection.execute(
@@ -204,14 +211,14 @@ class SQLiteViewTables:
                 )
         with self._translated(), self._transaction():
             self._refuse_overtaken(table.name, generation)
-            if self._is_behind(table.name, generation):
+            if not anyway and self._is_behind(table.name, generation):
                 return False
             live = [one for one in self.generations() if one.view == table.name and one.number != generation]
-            self._connection.execute(f"DROP VIEW IF EXISTS {table.name}")
+            self._connection.execute(f'DROP VIEW IF EXISTS "{table.name}"')
             for one in live:
                 self._drop(one.view, one.number)
             self._connection.execute(
-                f"CREATE VIEW {table.name} AS SELECT {columns} FROM {table_name(table.name, generation)}"  # noqa: S608 - checked names
+                f'CREATE VIEW "{table.name}" AS SELECT {columns} FROM {table_name(table.name, generation)}'  # noqa: S608 - checked names
             )
             self._connection.execute(
                 "UPDATE view_generation SET live = 1 WHERE view = ? AND generation = ?", (table.name, generation)
@@ -290,7 +297,7 @@ class SQLiteViewTables:
         query = (
             "SELECT 1 FROM view_progress AS old JOIN view_generation AS g USING (view, generation)"
             " LEFT JOIN view_progress AS new ON new.view = old.view AND new.trial = old.trial AND new.generation = ?"
-            " WHERE old.view = ? AND g.live AND coalesce(new.position, 0) < old.position AND new.failed_at IS NULL"
+            " WHERE old.view = ? AND g.live AND coalesce(new.position, 0) < old.position"
         )
         return self._connection.execute(query, (generation, view)).fetchone() is not None
 

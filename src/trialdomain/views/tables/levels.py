@@ -1,6 +1,7 @@
 """Tables of dose levels: cohorts, counts, DLT evaluations, and decisions."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from trialdomain.events.cohort import CohortOpened, Stop
 from trialdomain.projections.dlt_counts import Member
@@ -155,7 +156,8 @@ DLT_ASSESSMENT_TABLE = TableView(
     name="dlt_assessment",
     comment=(
         "One row is the DLT evaluation of one participant on the days from from_day to to_day, by what is known now. "
-        "The first day is that of the participant's last entry. Who neither holds a slot nor was infused has no row."
+        "The first day is that of the participant's last entry. Who neither holds a slot nor was infused has no row; "
+        "without a DLT rule, nobody has."
     ),
     columns=(
         PARTICIPANT,
@@ -231,7 +233,9 @@ ESCALATION_DECISION_TABLE = TableView(
 
 def _add(rows: list[Row], row: Row, span: Span[object]) -> None:
     """Add a row for the days of a span; extend the row before it, if it is the same."""
-    if rows and {**rows[-1], "from_day": None, "to_day": None} == {**row, "from_day": None, "to_day": None}:
-        rows[-1] = {**rows[-1], "to_day": span.last}
+    before = rows[-1] if rows else {}
+    follows = before.get("to_day") == span.first - timedelta(days=1)
+    if follows and {**before, "from_day": None, "to_day": None} == {**row, "from_day": None, "to_day": None}:
+        rows[-1] = {**before, "to_day": span.last}
     else:
         rows.append({**row, "from_day": span.first, "to_day": span.last})
