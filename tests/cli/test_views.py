@@ -98,8 +98,15 @@ def test_a_place_that_is_taken(log: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "check the file, and try again" in told
 
 
+AS_IN_A_TERMINAL = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from trialdomain.cli.run import run; sys.exit(run(sys.argv[1:]))"
+)
+"""A shell that runs the tests in the background makes its programs ignore Ctrl-C."""
+
+
 def test_following_is_stopped_by_ctrl_c(log: Path) -> None:
-    command = [sys.executable, "-m", "trialdomain", "views", "follow", str(log)]
+    command = [sys.executable, "-c", AS_IN_A_TERMINAL, "views", "follow", str(log)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
         until = monotonic() + 30
         while not log.with_name("log-views.db").exists():
@@ -107,5 +114,5 @@ def test_following_is_stopped_by_ctrl_c(log: Path) -> None:
             sleep(0.05)
         sleep(1)
         process.send_signal(SIGINT)
-        out, err = process.communicate()
+        out, err = process.communicate(timeout=30)
     assert (process.returncode, out.splitlines()[-1], err) == (0, "stopped", "")
