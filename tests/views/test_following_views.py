@@ -551,7 +551,7 @@ class TestRebuilding:
     def test_a_builder_that_was_killed_is_not_waited_for(
         self, trials: Trials, log: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("trialdomain.views.views._BUILDER_SECONDS", 0.5)
+        monkeypatch.setattr("trialdomain.views.follower._BUILDER_SECONDS", 0.5)
         with closing(open_store(log, readonly=True)) as store, closing(store.view_tables(make=True)) as tables:
             table = trials.views().tables[0]
             tables.begin(table)  # and never heard of again
@@ -656,7 +656,7 @@ class reader:  # noqa: N801 - a context manager, in the form of a function
 
 
 def test_a_file_of_views_that_is_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trialdomain.views.views._REFRESH_SECONDS", 0.1)
+    monkeypatch.setattr("trialdomain.views.follower._REFRESH_SECONDS", 0.1)
     log = str(tmp_path / "log.db")
     with Trials.open(log) as trials:
         desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
@@ -787,7 +787,7 @@ class TestInPostgreSQL:
     def test_a_busy_reader_keeps_the_old_rows_and_the_rebuild_says_so(
         self, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("trialdomain.views.views._SWAP_SECONDS", 0.5)
+        monkeypatch.setattr("trialdomain.views.follower._SWAP_SECONDS", 0.5)
         log = server.new_log()
         with Trials.open(log) as trials:
             desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)

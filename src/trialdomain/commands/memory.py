@@ -195,7 +195,7 @@ class Known:
 
     def parts(self, log: LogReader, book: Casebook, *, on: date) -> dict[str, Part]:
         """Return the part of each participant on a day, by stream; read and judge those that are not known."""
-        turns, left_out = self._turns(), self.left_out
+        turns, left_out = self.turns, self.left_out
         kept, day = self._parts.of, self._parts.day
 
         def judged(stream: str, rows: Sequence[Row]) -> Part:
@@ -226,7 +226,8 @@ class Known:
         if self._parts.of is None:
             self._parts.of = {stream: (part,) for stream, part in parts.items()}
 
-    def _turns(self) -> list[date]:
+    @property
+    def turns(self) -> list[date]:
         """Return the last day of each protocol version but the last."""
         facts = (entry.fact for entry in self.record.own)
         return [fact.effective_on - timedelta(days=1) for fact in facts if isinstance(fact, ProtocolAmended)]

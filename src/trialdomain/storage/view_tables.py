@@ -137,7 +137,7 @@ class Generation:
     """Of one that is being built: how long ago its builder was last heard of."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Tracked:
     """How far a generation of a view has come in a trial."""
 

@@ -15,7 +15,6 @@ from trialdomain.aggregates.cohort import Cohort
 from trialdomain.commands.memory import Counted, Known, Part
 from trialdomain.events.entries import Current, current
 from trialdomain.events.recorded import Entry, Recorded
-from trialdomain.events.trial import ProtocolAmended
 from trialdomain.projections.casebook import Case, Casebook, case_of_current
 from trialdomain.projections.deaths import RELATED_DEATHS
 from trialdomain.projections.decisions import versions_recorded
@@ -30,14 +29,14 @@ from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.rules.observation import Observation
 from trialdomain.storage.mapper import entries_of
 from trialdomain.storage.store import LogReader
-from trialdomain.values.calendar import FIRST_YEAR, LAST_YEAR, site_day
+from trialdomain.values.calendar import LAST_YEAR, site_day
 from trialdomain.values.clinical.level import Label
 from trialdomain.values.ids import participant_stream, subject_of
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
-"""The days for which a trial can be asked."""
+LAST_DAY = date(LAST_YEAR, 12, 31)
+"""The last day for which a trial can be asked."""
 _DAY = timedelta(days=1)
 
 
@@ -90,7 +89,7 @@ class KnownTrial:
     @cached_property
     def turns(self) -> Sequence[date]:
         """The last day of each version of the protocol but the last."""
-        return [e.fact.effective_on - _DAY for e in self.record.own if isinstance(e.fact, ProtocolAmended)]
+        return self._known.turns
 
     def day_of(self, entry: Recorded[Any]) -> date:
         """Return the day on which an entry was recorded; of the days at several sites, the earliest."""
@@ -123,6 +122,10 @@ class KnownTrial:
         """Return what a participant contributes to the counts on a day, and the days on which it stays so."""
         known = current(list(entries_of(stream, self._log.stream(stream, until=self.position))))
         case = case_of_current(stream, known, on=on)
+        return self.dlt_span(case, on)
+
+    def dlt_span(self, case: Case, on: date) -> Span[DltPart]:
+        """Judge the case of a day for the counts."""
         part = DLT_COUNTS.part(case, self.book(on), on)
         return Span(*case.same_from_to(on, (*self.turns, *part.turns)), part)
 
@@ -208,23 +211,21 @@ class KnownParticipant:
             self._exposures[key] = SAFETY.part(case, book, on)
         return self._exposures[key]
 
-    def _dlt_part(self, on: date) -> DltPart:
+    def _dlt_part(self, on: date) -> Span[DltPart]:
+        """Return what the participant contributes to the counts on a day, and the days on which it stays so."""
         for span in self._dlt_parts:
             if span.first <= on <= span.last:
-                return span.value
-        case = self.case(on)
-        part = DLT_COUNTS.part(case, self.trial.book(on), on)
-        self._dlt_parts.append(Span(*case.same_from_to(on, (*self.trial.turns, *part.turns)), part))
-        return part
+                return span
+        self._dlt_parts.append(self.trial.dlt_span(self.case(on), on))
+        return self._dlt_parts[-1]
 
     @cached_property
     def part(self) -> Part:
         """What the participant contributes to the counts on the first day of the trial's own rows."""
         on = self.trial.first_day
         case, book = self.case(on), self.trial.book(on)
-        counted = self._dlt_part(on)
-        first, last = case.same_from_to(on, (*self.trial.turns, *counted.turns))
-        return Part(case.stream, counted, RELATED_DEATHS.part(case, book, on), first, last)
+        span = self._dlt_part(on)
+        return Part(case.stream, span.value, RELATED_DEATHS.part(case, book, on), span.first, span.last)
 
     def members(self) -> list[Span[Member | None]]:
         """Return the DLT evaluation from the first day on; None outside a cohort, and without a DLT rule."""
@@ -241,20 +242,19 @@ class KnownParticipant:
             case, book = self.case(on), self.trial.book(on)
             own = self._dlt_part(on)
             if book.protocol.dlt is None:
-                self._evaluated[on] = None, min([case.same_from_to(on, self.trial.turns)[1], LAST_DAY])
+                self._evaluated[on] = None, min(case.same_from_to(on, self.trial.turns)[1], LAST_DAY)
                 return self._evaluated[on]
             others = [self.trial.dlt_part(stream, on) for stream in self.trial.causes_of(self.subject)]
-            members = members_of([own, *(one.value for one in others)], book)
+            members = members_of([one.value for one in (own, *others)], book)
             member = next((one for one in members if one.subject == self.subject), None)
-            _, last = case.same_from_to(on, (*self.trial.turns, *own.turns))
-            self._evaluated[on] = member, min([last, *(one.last for one in others), LAST_DAY])
+            self._evaluated[on] = member, min(LAST_DAY, *(one.last for one in (own, *others)))
         return self._evaluated[on]
 
     def endpoint_values(self, on: date) -> Mapping[str, Value]:
         """Return the value of every endpoint of the protocol, by its code, with a day as the data cut-off."""
         case, book = self.case(on), self.trial.book(on)
         view = self.trial.endpoints(book.protocol)
-        exposure, own = self.exposure(on), self._dlt_part(on)
+        exposure, own = self.exposure(on), self._dlt_part(on).value
         part = view.part_with(case, book, on, exposure, None)
         others = [self.trial.dlt_part(stream, on).value for stream in self.trial.causes_of(self.subject)]
         counts = DLT_COUNTS.whole([own, *others], book, on)

@@ -16,7 +16,7 @@ from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.storage.errors import LogMoved, LogOfAnotherProcess, StoreClosed, StoreFailed
 from trialdomain.storage.mapper import EntryMalformed, entries_of, entry_of
 from trialdomain.storage.store import LogReader, Row, StoredEntry
-from trialdomain.storage.view_tables import Cells, Tracked
+from trialdomain.storage.view_tables import Cells
 from trialdomain.tree.leaf import leaf_hash
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.ids import access_stream, participant_stream, subject_of
@@ -25,7 +25,8 @@ from trialdomain.views.table_view import BoundView
 
 Rows: TypeAlias = list[tuple[str, Cells]]
 """Rows, each with its unit: a participant's code, or an empty text for the trial."""
-Views: TypeAlias = Mapping[str, BoundView]
+Bound: TypeAlias = Mapping[str, BoundView]
+"""Views by name, with their tables."""
 OF_TRIAL = ""
 _ENTRIES_AT_ONCE = 100_000
 """The entries whose rows are added in one transaction to a generation that nobody reads yet."""
@@ -76,10 +77,9 @@ class Maker:
             state=bytes(stored.state),
         )
 
-    def is_at(self, tracked: Tracked, head: int) -> bool:
-        """Say whether the log has the entry that rows were made up to."""
-        at = tracked.position
-        return at <= head and (at == 0 or self.leaf(tracked.trial, at) == tracked.leaf)
+    def has(self, trial: str, position: int, leaf: bytes, *, head: int) -> bool:
+        """Say whether the trial, which ends at a head, has the entry that rows were made up to."""
+        return position <= head and (position == 0 or self.leaf(trial, position) == leaf)
 
     def whole_command(self, trial: str, position: int, head: int) -> int:
         """Return the position of the last entry of the command that has a position, at most the head."""
@@ -111,7 +111,7 @@ class Maker:
 
     def all_rows(
         self,
-        views: Views,
+        views: Bound,
         trial: str,
         until: int,
         *,
@@ -136,7 +136,7 @@ class Maker:
 
     def _make_all(  # noqa: PLR0917 - the parts of all_rows
         self,
-        views: Views,
+        views: Bound,
         made: dict[str, Rows | Failure],
         trial: str,
         until: int,
@@ -169,7 +169,7 @@ class Maker:
         self._of_trial(views, made, known, low=low)
 
     def changed_rows(
-        self, views: Views, trial: str, after: int, until: int
+        self, views: Bound, trial: str, after: int, until: int
     ) -> tuple[dict[str, Rows | Failure], Sequence[str] | None]:
         """Make the rows that the entries after a position may have changed.
 
@@ -184,9 +184,7 @@ class Maker:
         if touched.everything:
             return self.all_rows(views, trial, until, low=after), None
         for subject in sorted(touched.subjects):
-            stream = participant_stream(trial, subject)
-
-            read = partial(self._read, stream, until)
+            read = partial(self._read, participant_stream(trial, subject), until)
             self._participant(views, made, known, subject, read, low=after)
         units = sorted(touched.subjects)
         if touched.of_trial:
@@ -229,7 +227,7 @@ class Maker:
 
     def _participant(
         self,
-        views: Views,
+        views: Bound,
         made: dict[str, Rows | Failure],
         known: KnownTrial,
         subject: str,
@@ -262,7 +260,7 @@ class Maker:
                 _fail(made, name, position, error)
         return participant
 
-    def _of_trial(self, views: Views, made: dict[str, Rows | Failure], known: KnownTrial, *, low: int) -> None:
+    def _of_trial(self, views: Bound, made: dict[str, Rows | Failure], known: KnownTrial, *, low: int) -> None:
         """Make the rows of the trial for each view that has not failed before."""
         for name, view in views.items():
             found = made[name]
@@ -278,31 +276,41 @@ class Maker:
     def _to_blame(self, view: BoundView, known: KnownTrial, subject: str, low: int) -> int:
         """Find the first entry with which a view fails for a participant, of the participant or of the trial."""
 
-        def fails(position: int) -> bool:
-            tail = self._stored(known.trial, position)
-            if tail is None:
-                return False
-            entries = self._read(participant_stream(known.trial, subject), position)
+        def make(tail: StoredEntry) -> None:
+            entries = self._read(participant_stream(known.trial, subject), tail.position)
             if entries:
                 earlier = KnownTrial(self._log, Known.read(self._log, tail))
                 view.of_participant(KnownParticipant(earlier, subject, entries))
-            return False
 
-        return _first_failing(fails, low, known.position)
+        return self._first_failing(make, known, low)
 
     def _trial_to_blame(self, view: BoundView, known: KnownTrial, low: int) -> int:
         """Find the first entry with which a view of the trial fails."""
 
-        def fails(position: int) -> bool:
-            tail = self._stored(known.trial, position)
-            if tail is not None:
-                view.of_trial(KnownTrial(self._log, Known.read(self._log, tail)))
-            return False
+        def make(tail: StoredEntry) -> None:
+            view.of_trial(KnownTrial(self._log, Known.read(self._log, tail)))
 
-        return _first_failing(fails, low, known.position)
+        return self._first_failing(make, known, low)
+
+    def _first_failing(self, make: Callable[[StoredEntry], object], known: KnownTrial, low: int) -> int:
+        """Find, by halves, the first position after another at which rows cannot be made."""
+        good, bad = low, known.position
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            tail = self._stored(known.trial, middle)
+            try:
+                if tail is not None:
+                    make(tail)
+            except STORE_ERRORS:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it raises
+                bad = middle
+            else:
+                good = middle
+        return bad
 
     def _read(self, stream: str, until: int) -> list[Entry]:
-        return list(entries_of(stream, self._log.stream(stream, until=until)))
+        return _entries(stream, self._log.stream(stream, until=until))
 
     def _stored(self, trial: str, position: int) -> StoredEntry | None:
         if position < 1:
@@ -312,22 +320,6 @@ class Maker:
 
 def _entries(stream: str, rows: Sequence[Row]) -> list[Entry]:
     return list(entries_of(stream, rows))
-
-
-def _first_failing(fails: Callable[[int], bool], low: int, high: int) -> int:
-    """Find, by halves, the first position after ``low`` at which something raises; ``high`` if only that does."""
-    good, bad = low, high
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        try:
-            fails(middle)
-        except STORE_ERRORS:
-            raise
-        except Exception:  # noqa: BLE001 - whatever it raises
-            bad = middle
-        else:
-            good = middle
-    return bad
 
 
 def _part(participant: KnownParticipant) -> Part | None:

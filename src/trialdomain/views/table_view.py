@@ -123,7 +123,7 @@ class BoundView:
         self._order = tuple(one.name for one in columns)
         self._names = frozenset(self._order)
         self._texts = [at for at, one in enumerate(columns) if one.kind is Kind.TEXT]
-        self._looked_at = [(at, one) for at, one in enumerate(columns) if one.words or one.kind not in _QUICK]
+        self._looked_at = [at for at, one in enumerate(columns) if one.words or one.kind not in _QUICK]
         self._fits = set[tuple[type, ...]]()
         """The types of the values of rows that fit."""
 
@@ -149,7 +149,7 @@ class BoundView:
         if not _is_storable(written):
             for at in self._texts:
                 self._check(at, cells[at])
-        for at, _ in self._looked_at:
+        for at in self._looked_at:
             self._check(at, cells[at])
         if not row.keys() <= self._names:
             extra = ", ".join(sorted(map(str, row.keys() - self._names)))

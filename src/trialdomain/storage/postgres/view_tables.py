@@ -172,18 +172,7 @@ class PostgresViewTables:
         if self._blank:
             return []
         with self._translated():
-            return [
-                Tracked(
-                    view=view,
-                    generation=generation,
-                    trial=trial,
-                    position=position,
-                    leaf=bytes(leaf),
-                    failed_at=failed_at,
-                    why=why,
-                )
-                for view, generation, trial, position, leaf, failed_at, why in self._run(query)
-            ]
+            return [Tracked(*row) for row in self._run(query)]
 
     def begin(self, table: Table) -> int:
         """Make the table of a new generation, and return its number; retire those that nobody has swapped in."""

@@ -152,18 +152,7 @@ class SQLiteViewTables:
         """Return how far every generation has come, by trial."""
         with self._translated():
             rows = [] if self._is_blank() else self._connection.execute(_TRACKED).fetchall()
-        return [
-            Tracked(
-                view=view,
-                generation=generation,
-                trial=trial,
-                position=position,
-                leaf=leaf,
-                failed_at=failed_at,
-                why=why,
-            )
-            for view, generation, trial, position, leaf, failed_at, why in rows
-        ]
+        return [Tracked(*row) for row in rows]
 
     def begin(self, table: Table) -> int:
         """Make the table of a new generation, and return its number; drop those that nobody has swapped in."""
