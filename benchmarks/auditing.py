@@ -5,6 +5,7 @@ reading every row, with the three hashes that a leaf (its state, and the leaf) a
 about one participant are compared with reading the whole trial, as a log without streams would have to do.
 """
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -39,7 +40,9 @@ def audit(path: Path, *, entries: int) -> list[Measured]:
         whole = trial.history()
         moment = next(iter(whole.trail("S000001"))).entry.meta.recorded_at + timedelta(seconds=1)
         middle = size // 2
-        verifying, limit, hashes, history, at_position, at_time, finding, reading = alternating(
+        verifying, alone, together, limit, hashes, history, at_position, at_time, finding, reading = alternating(
+            lambda: timed(lambda: _right(path, processes=1), size),
+            lambda: timed(lambda: _on_one_core(path), size),
             lambda: timed(lambda: _right(path), size),
             lambda: timed(lambda: _hashed(path), size),
             lambda: timed(lambda: _in_a_tree(path), size),
@@ -49,10 +52,11 @@ def audit(path: Path, *, entries: int) -> list[Measured]:
             lambda: timed(lambda: _found(trial)),
             lambda: timed(lambda: sum(1 for _ in whole.entries())),
         )
-    many = f"{size:,} entries"
+    many, cores = f"{size:,} entries", len(os.sched_getaffinity(0))
     return [
         Measured(what="verify an entry", ours=verifying, peer=limit, against="one hash", expected=0.2),
         Measured(what="verify an entry", ours=verifying, peer=hashes, against="the hashes of a tree", expected=0.35),
+        Measured(what=f"verify on {cores} cores", ours=together, peer=alone, against="one core", expected=1.6),
         Measured(what=f"history of 1 in {many}", ours=history, peer=reading, against="reading it all", expected=50),
         Measured(what=f"as of {middle:,}, of 1", ours=at_position, peer=reading, against="reading it all", expected=50),
         Measured(what="as of a time", ours=at_time, peer=reading, against="reading it all", expected=50),
@@ -107,9 +111,19 @@ def _found(trial: LoggedTrial) -> None:
         raise AssertionError("this benchmark records a whole trial in one day, so late entries should be found")
 
 
-def _right(path: Path) -> None:
-    if not verify(path).ok:
+def _right(path: Path, *, processes: int | None = None) -> None:
+    if not verify(path, processes=processes).ok:
         raise AssertionError("the log of this benchmark has defects")
+
+
+def _on_one_core(path: Path) -> None:
+    """Verify on one core; SQLite's own check is on a thread that is started there, and stays there."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        _right(path, processes=1)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _hashed(path: Path) -> None:

@@ -1,15 +1,17 @@
 """The Merkle tree of a trial (RFC 6962 section 2.1): SHA-256 over the leaves in the order of positions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import Self
+from typing import Self, TypeAlias
 
 _NODE_PREFIX = b"\x01"
 _BLOCK = 1 << 10
 """The number of leaves that are hashed together, level by level."""
 EMPTY_ROOT = sha256(b"").digest()
 HASH_BYTES = 32
+Subtree: TypeAlias = tuple[bytes, int]
+"""The root of a complete subtree, and its height: it has 2 to the power of its height leaves."""
 
 
 class Frontier:
@@ -34,16 +36,14 @@ class Frontier:
 
     def extend(self, leaves: Iterable[bytes]) -> Self:
         """Append leaves."""
-        coming = iter(leaves)
-        while block := list(islice(coming, _BLOCK - self.size % _BLOCK)):
-            at = 0
-            while at < len(block):
-                # The width of the largest complete subtree that begins here and ends in this block.
-                width = 1 << (len(block) - at).bit_length() - 1
-                width = min(width, self.size & -self.size) if self.size else width
-                self._push(_complete_root(block[at : at + width]), height=width.bit_length() - 1)
-                at += width
+        for subtree in subtrees(leaves, after=self.size):
+            self.join(subtree)
         return self
+
+    def join(self, subtree: Subtree) -> None:
+        """Append a complete subtree that ``subtrees`` made of the next leaves."""
+        node, height = subtree
+        self._push(node, height=height)
 
     def root(self) -> bytes:
         """Return the root over all leaves so far, 32 bytes."""
@@ -77,6 +77,28 @@ def root(leaves: Iterable[bytes]) -> bytes:
     'e3b0c44298fc1c14'
     """
     return Frontier().extend(leaves).root()
+
+
+def subtrees(leaves: Iterable[bytes], *, after: int) -> Iterator[Subtree]:
+    """Hash leaves into complete subtrees, which a frontier can join; the leaves may be those of any part of a tree.
+
+    >>> [height for _, height in subtrees([bytes(32)] * 7, after=3)]
+    [0, 2, 1]
+
+    Args:
+        leaves: some leaves, one after another.
+        after: the number of leaves before them in the tree.
+    """
+    coming = iter(leaves)
+    while block := list(islice(coming, _BLOCK - after % _BLOCK)):
+        at = 0
+        while at < len(block):
+            # The width of the largest complete subtree that begins here and ends in this block.
+            width = 1 << (len(block) - at).bit_length() - 1
+            width = min(width, after & -after) if after else width
+            yield _complete_root(block[at : at + width]), width.bit_length() - 1
+            at += width
+            after += width
 
 
 def parent(left: bytes, right: bytes) -> bytes:

@@ -66,6 +66,12 @@ class CommandsCheck:
             if isinstance(state, bytes) and command is not None and pattern not in state and position not in named:
                 self._one(position, state, command)
 
+    def go_on(self, size: int, defects: Defects) -> None:
+        """Go on after the first entries, which were compared already; from here on, ``defects`` collects defects."""
+        self._defects = defects
+        while self._next is not None and self._next[2] <= size:
+            self._pass()
+
     def end(self, size: int) -> None:
         """Name the commands whose rows have positions after the end of the log."""
         while self._next is not None:

@@ -4,12 +4,14 @@ A log may have a million entries. So its reader checks a whole page at once, and
 module, entry by entry.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from operator import neg
 from typing import TypeAlias
 
 from trialdomain.storage.bounds import MOST_LONG, SHORT_VALUE
 from trialdomain.tree.leaf import leaf_hash
-from trialdomain.tree.merkle import HASH_BYTES, Frontier
+from trialdomain.tree.merkle import HASH_BYTES, Frontier, Subtree
 from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.readable import out_of_place, unreadable
 
@@ -69,13 +71,32 @@ class EntriesCheck:
 
     def follows(self, positions: Sequence[object]) -> bool:
         """Say whether positions are the next ones."""
-        return tuple(positions) == tuple(range(self.size + 1, self.size + 1 + len(positions)))
+        return follow(positions, after=self.size)
 
     def take(self, leaves: Sequence[bytes], states: Sequence[bytes]) -> None:
         """Take the next entries, whose places and leaves the caller has checked."""
         self._take_for_its_own()
         self._count_long(states)
         self._extend(leaves, leaves)
+
+    def join(self, subtrees: Iterable[Subtree], *, long: int) -> None:
+        """Take the next entries as complete subtrees of their leaves; no entry before them has a fault.
+
+        Args:
+            subtrees: the subtrees; at each size that the caller needs, one of them ends.
+            long: the bytes of the long states among them, as ``long_bytes`` counts them.
+        """
+        self._take_for_its_own()
+        self._long += long
+        for subtree in subtrees:
+            self._stored.join(subtree)
+            self.size = self._stored.size
+            self._keep_roots()
+
+    def sizes(self, *, after: int, upto: int) -> list[int]:
+        """Return the sizes that the caller needs, after one size and up to another, the smallest first."""
+        first, end = (bisect_left(self._wanted, -size, key=neg) for size in (upto, after))
+        return self._wanted[first:end][::-1]
 
     def one(self, row: Row, *, following: int | None = None) -> bool:
         """Check one entry, except for its version; say whether it fits its leaf.
@@ -236,8 +257,7 @@ class EntriesCheck:
                 self._take_for_its_own()
 
     def _count_long(self, states: Sequence[bytes]) -> None:
-        if max(map(len, states)) > SHORT_VALUE:
-            self._long += sum(size for size in map(len, states) if size > SHORT_VALUE)
+        self._long += long_bytes(states)
 
     def _take_for_its_own(self) -> None:
         """Note that the trial has an entry of its own, and name its long gaps so far."""
@@ -271,6 +291,16 @@ class EntriesCheck:
 
     def _add(self, what: What, why: str, **where: object) -> None:
         self._defects.add(Defect(what=what, why=why, trial=self.trial, **where))  # type: ignore[arg-type]  # as named
+
+
+def follow(positions: Sequence[object], *, after: int) -> bool:
+    """Say whether positions are the next ones after a position."""
+    return tuple(positions) == tuple(range(after + 1, after + 1 + len(positions)))
+
+
+def long_bytes(states: Sequence[bytes]) -> int:
+    """Count the bytes of the long states among some, of which there is at least one."""
+    return sum(size for size in map(len, states) if size > SHORT_VALUE) if max(map(len, states)) > SHORT_VALUE else 0
 
 
 def is_of(trial: str, stream: bytes) -> bool:

@@ -1,9 +1,6 @@
 """Checking the entries, notes and registration of one trial of a database, page by page."""
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from typing import Any
-
-import attrs
 
 from trialdomain.errors import LogCorrupt
 from trialdomain.storage.bounds import Budget, counted
@@ -12,13 +9,12 @@ from trialdomain.values.given.plural import n_entries
 from trialdomain.verification.commands_check import CommandsCheck
 from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck, Row
+from trialdomain.verification.helpers import Helper, cleaned
 from trialdomain.verification.judged_notes import NoteToCheck, read_held
-from trialdomain.verification.leaf_columns import Leaves
-from trialdomain.verification.readable import MOST_READ, all_readable, registered
-from trialdomain.verification.source import MOST_NOTES, LogSource
-
-NO_ENTRY_HAS = (TypeError, ValueError, LookupError, AttributeError)
-"""The errors that values raise which STRICT tables would refuse, or which replace a state that is too large."""
+from trialdomain.verification.portions import PortionsCheck, portions_of
+from trialdomain.verification.readable import MOST_READ, registered
+from trialdomain.verification.source import MOST_NOTES, Columns, LogSource
+from trialdomain.verification.whole_pages import NO_ENTRY_HAS, WholePages
 
 
 class LogCheck:
@@ -67,17 +63,25 @@ class LogCheck:
         if why is not None:
             self._defects.add(Defect(what=What.UNREADABLE, why=why, trial=self._trial))
 
-    def entries(self, check: EntriesCheck) -> Iterator[int]:
-        """Check the entries; yield the number of entries of each page."""
+    def entries(self, check: EntriesCheck, helpers: Sequence[Helper] = ()) -> Iterator[int]:
+        """Check the entries; yield the number of entries of each page or portion."""
         if not self._source.ordered:
             for page in self._source.guarded(self._code, after=0):
                 yield _one_by_one(page.rows(), check)[1]
             return
-        commands = self._commands()
-        right = _Right(Leaves(check.trial), self._read_from())
-        whole = yield from self._plain(check, right, commands)
+        first, last = self._source.extent(self._code) or (0, MOST_READ)
+        read_from = last - MOST_READ  # decoding all entries would add half to the time
+        commands = None
+        plausible = first == 1 and last <= self._source.number() and self._code == self._trial.encode()
+        if helpers and plausible:
+            commands = yield from self._together(check, last, read_from, helpers)
+        commands = commands or self._commands()
+        if commands is not None:
+            commands.go_on(check.size, self._defects)
+        pages = WholePages(check.trial, read_from)
+        whole = yield from self._plain(check, pages, commands)
         if not whole:
-            yield from self._guarded(check, right, commands)
+            yield from self._guarded(check, pages, commands)
         if self._source.out_of_order(self._code):
             why = "the row numbers of the trial are not in the order of its positions"
             self._defects.add(Defect(what=What.STRUCTURE, why=why, trial=self._trial))
@@ -90,17 +94,26 @@ class LogCheck:
         found = self._source.commands(self._code)
         return None if found is None else CommandsCheck(self._source, found, self._code, self._defects)
 
-    def _read_from(self) -> int:
-        """Return the position from which on entries are decoded: decoding all would add half to the time."""
-        last = self._source.last(self._code)
-        return last - MOST_READ if isinstance(last, int) else 0
+    def _together(
+        self, check: EntriesCheck, last: int, read_from: int, helpers: Sequence[Helper]
+    ) -> Generator[int, None, CommandsCheck | None]:
+        """Check entries in portions, with helpers, up to the first portion that is not clean.
+
+        Return the check of the commands where all portions are clean; else it may have gone on beyond that portion.
+        """
+        own = PortionsCheck(self._source, self._code, read_from)
+        portions = portions_of(self._code, check, last=last, read_from=read_from, processes=1 + len(helpers))
+        for portion, clean in cleaned(portions, own, helpers):
+            check.join(clean.subtrees, long=clean.long)
+            yield portion.upto - portion.after
+        return own.commands if check.size == last else None
 
     def _plain(
-        self, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None
+        self, check: EntriesCheck, whole: WholePages, commands: CommandsCheck | None
     ) -> Generator[int, None, bool]:
         """Check entries up to the first page with a fault or a long value; say whether there was no such page."""
-        for columns in self._source.pages(self._code):
-            if columns is None or not right.taken(check, *columns):
+        for columns in self._source.pages(self._code, after=check.size):
+            if columns is None or not _taken(check, whole, columns):
                 return False
             positions, states, *_ = columns
             if commands is not None:
@@ -108,14 +121,14 @@ class LogCheck:
             yield len(positions)
         return True
 
-    def _guarded(self, check: EntriesCheck, right: "_Right", commands: CommandsCheck | None) -> Iterator[int]:
+    def _guarded(self, check: EntriesCheck, pages: WholePages, commands: CommandsCheck | None) -> Iterator[int]:
         """Check the entries from the next one on; they may have any values."""
         for page in self._source.guarded(self._code, after=check.size):
             if page.columns is None:
                 yield _one_by_one(page.rows(), check)[1]
                 continue
             positions, states, *_ = page.columns
-            whole = right.taken(check, *page.columns)
+            whole = _taken(check, pages, page.columns)
             named: Collection[object] = () if whole else _one_by_one(page.rows(), check)[0]
             if commands is not None:
                 commands.page(positions, states, named)
@@ -153,28 +166,9 @@ def _check_versions(stream: bytes, versions: Iterable[tuple[object, object]], ch
         expected = max(expected, version + 1)
 
 
-@attrs.frozen
-class _Right:
-    """Checks a page of entries at once."""
-
-    leaves: Leaves
-    read_from: int
-    """The position from which on states are decoded."""
-
-    def taken(
-        self, check: EntriesCheck, positions: Sequence[Any], states: Sequence[Any], *others: Sequence[Any]
-    ) -> bool:
-        """Take a page of entries; return False, and take none, where one of them has a fault."""
-        leaves, streams, names, versions = others
-        if set(map(type, versions)) != {int}:
-            return False
-        try:
-            computed = self.leaves.of(streams, versions, names, states)
-        except NO_ENTRY_HAS:
-            return False
-        if tuple(computed) != tuple(leaves) or not check.follows(positions):
-            return False
-        if positions[-1] >= self.read_from and not all_readable(names, states):
-            return False
-        check.take(computed, states)
-        return True
+def _taken(check: EntriesCheck, pages: WholePages, columns: Columns) -> bool:
+    """Take a page of entries; return False, and take none, where one of them has a fault."""
+    leaves = pages.leaves(columns, after=check.size)
+    if leaves is not None:
+        check.take(leaves, columns[1])
+    return leaves is not None

@@ -5,7 +5,7 @@ shares the schema, the limits on lengths, and the refusal of unsafe files. So a 
 found here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -62,6 +62,11 @@ class LogSource(Protocol):
         """Whether entries can be read in the order of positions; else they are read one by one, in any order."""
         ...
 
+    @property
+    def elsewhere(self) -> Mapping[str, Any] | None:
+        """What a helper needs to open the log in another process, as JSON; None where it cannot."""
+        ...
+
     def schema(self) -> Iterable[Defect]:
         """Return a defect for each missing, changed or foreign object of the schema, and for a wrong encoding."""
         ...
@@ -90,12 +95,18 @@ class LogSource(Protocol):
         """Return the number of entries."""
         ...
 
-    def last(self, trial: bytes) -> object:
-        """Return the last position of a trial."""
+    def extent(self, trial: bytes) -> tuple[int, int] | None:
+        """Return the first and the last position of a trial; None where one of its positions has another type."""
         ...
 
-    def pages(self, trial: bytes) -> Iterator[Columns | None]:
-        """Yield the entries of a trial by position, in pages; at a page with a long value, yield None and stop."""
+    def pages(self, trial: bytes, *, after: int = 0, upto: int | None = None) -> Iterator[Columns | None]:
+        """Yield the entries of a trial by position, in pages; at a page with a long value, yield None and stop.
+
+        Args:
+            trial: the code of the trial.
+            after: a position: only entries after it; 0 for every entry, also one with a position that no entry has.
+            upto: a position: only entries up to it.
+        """
         ...
 
     def guarded(self, trial: bytes, *, after: int) -> Iterator[Page]:

@@ -29,6 +29,7 @@ from trialdomain.verification.defect import Defect, Defects, What, shortened
 from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.exported import Exported
 from trialdomain.verification.heads_check import HeadsCheck, KeptHead
+from trialdomain.verification.helpers import Helper, helpers_for
 from trialdomain.verification.judged_notes import Compared, NoteToCheck, Tree, VerifiedNote, compare, judge, read_held
 from trialdomain.verification.log_check import LogCheck
 from trialdomain.verification.source import LogSource, SourceBroken
@@ -87,6 +88,7 @@ def verify(
     keys: Sequence[VerifierKey] | None = None,
     trial: str | None = None,
     heads_required: bool = False,
+    processes: int | None = None,
     progress: Progress = ignore_progress,
 ) -> Verified:
     """Verify a log in SQLite or PostgreSQL, an exported JSONL file, plain or gzip, or an audit bundle.
@@ -97,6 +99,8 @@ def verify(
         keys: the trusted keys; with them, each trial must have a note that one of them has signed.
         trial: verify only this trial; by default, all trials of the log.
         heads_required: whether a head, which a writer signs with every append, must cover the newest entry.
+        processes: the number of processes that read a log in SQLite; by default one, or for a log of at least 100,000
+            entries one for each core, at most 4. Any other log is read by one process.
         progress: a progress callback; it counts the entries.
 
     Raises:
@@ -107,7 +111,7 @@ def verify(
     """
     place = _place(log)
     outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
-    run = _Run(outside, keys, trial, heads_required=heads_required, progress=progress)
+    run = _Run(outside, keys, trial, heads_required=heads_required, processes=processes, progress=progress)
     if isinstance(place, PostgresAddress):
         run.stored(place, _postgres_source(place), disk="the disk of the server", rest="log")
     elif is_database(place):  # first, because only SQLite may open a database
@@ -167,10 +171,11 @@ class _Run:
         trial: str | None,
         *,
         heads_required: bool,
+        processes: int | None,
         progress: Progress,
     ) -> None:
         self._outside, self._keys, self._only = outside, keys, trial
-        self._heads_required, self._progress = heads_required, progress
+        self._heads_required, self._processes, self._progress = heads_required, processes, progress
         self._defects = Defects()
         self._trials: list[VerifiedTrial] = []
         self._read = 0
@@ -212,9 +217,10 @@ class _Run:
         trials = [(shortened(code), code) for code in source.trials()]
         total = source.number()
         with source.structure_meanwhile() as structure:
-            for trial, code in trials:
-                if self._only in {None, trial}:
-                    self._trial(trial, code, source, total)
+            with helpers_for(source.elsewhere, total, self._processes) as helpers:
+                for trial, code in trials:
+                    if self._only in {None, trial}:
+                        self._trial(trial, code, source, total, helpers)
             for defect in structure():
                 if not self._defects.knows(defect):
                     self._defects.add(defect)
@@ -234,13 +240,13 @@ class _Run:
                 f"checkpoint that was kept elsewhere"
             )
 
-    def _trial(self, trial: str, code: bytes, source: LogSource, total: int) -> None:
+    def _trial(self, trial: str, code: bytes, source: LogSource, total: int, helpers: Sequence[Helper]) -> None:
         """Verify one trial of a database; ``total`` is the number of entries of all trials."""
         before = self._defects.total
         log = LogCheck(source, code, self._defects)
         kept = [judge(one, self._keys) for one in log.notes()]
         check = EntriesCheck(trial, self._sizes(trial, kept), self._defects, read=True)
-        for number in log.entries(check):
+        for number in log.entries(check, helpers):
             self._count(number, total)
         check.end()
         self._compare(check, kept, source.head(code))

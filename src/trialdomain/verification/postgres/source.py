@@ -35,7 +35,7 @@ _PLAIN = """
 SELECT position, CASE WHEN octet_length(state) <= 16384 THEN state END,
     CASE WHEN octet_length(leaf) <= 32 THEN leaf END, CASE WHEN octet_length(stream) <= 600 THEN stream END,
     CASE WHEN octet_length(name) <= 100 THEN name END, version
-FROM ONLY @.entries WHERE trial = %s ORDER BY position
+FROM ONLY @.entries WHERE trial = %s {some} ORDER BY position
 """
 _GUARDED = """
 SELECT ctid::text, position, CASE WHEN octet_length(state) <= 65536 THEN state END,
@@ -76,7 +76,10 @@ _KEPT = {
     "heads": (_HEADS, "the signed head of {} entries"),
 }
 _HEAD = "SELECT 1 FROM ONLY @.heads WHERE trial = %s AND note IS NOT NULL LIMIT 1"
-_LAST = "SELECT max(position) FROM ONLY @.entries WHERE trial = %s"
+_EXTENT = """
+SELECT min(position), max(position), EXISTS (SELECT FROM ONLY @.entries WHERE trial = %s AND position IS NULL)
+FROM ONLY @.entries WHERE trial = %s
+"""
 _OF_REGISTRATION = """
 SELECT position, version, name, state FROM ONLY @.entries
 WHERE stream = %s AND name = ANY (%s) AND octet_length(state) <= %s ORDER BY version LIMIT %s
@@ -147,6 +150,11 @@ class PostgresSource:
         """Whether entries can be read in the order of positions: always, because the server sorts without an index."""
         return True
 
+    @property
+    def elsewhere(self) -> None:
+        """No helper opens a log on a server: the server reads it in a process of its own already."""
+        return
+
     def schema(self) -> Iterator[Defect]:
         """Yield a defect for each missing, changed or foreign object in the schema, and for a wrong encoding."""
         for why in self._changed:
@@ -188,10 +196,10 @@ class PostgresSource:
         """Return the number of entries."""
         return self._integrity.number()
 
-    def last(self, trial: bytes) -> object:
-        """Return the last position of a trial."""
-        found: object = self._all(_LAST, trial.decode())[0][0]
-        return found
+    def extent(self, trial: bytes) -> tuple[int, int] | None:
+        """Return the first and the last position of a trial; None where one of its positions has another type."""
+        ((first, last, nothing),) = self._all(_EXTENT, trial.decode(), trial.decode())
+        return (first, last) if isinstance(first, int) and isinstance(last, int) and not nothing else None
 
     def notes(self, trial: bytes) -> Iterator[KeptNote]:
         """Yield the notes that the log keeps of a trial, one at a time: first its checkpoints, the newest first."""
@@ -216,9 +224,11 @@ class PostgresSource:
         values = (trial.decode(), list(OF_REGISTRATION), LARGEST_STATE, MOST_NOTES)
         yield from self._each(_OF_REGISTRATION, 1, *values)  # each may have 4 MB
 
-    def pages(self, trial: bytes) -> Iterator[Columns | None]:
+    def pages(self, trial: bytes, *, after: int = 0, upto: int | None = None) -> Iterator[Columns | None]:
         """Yield the entries of a trial by position, in pages; at a page with a long value, yield None and stop."""
-        for page in self._paged(_PLAIN, _PAGE, trial.decode()):
+        bounds = {"AND position > %s": after or None, "AND position <= %s": upto}
+        given = {condition: bound for condition, bound in bounds.items() if bound is not None}
+        for page in self._paged(_PLAIN.format(some=" ".join(given)), _PAGE, trial.decode(), *given.values()):
             columns = _columns(page)
             if any(None in column for column in columns):
                 yield None

@@ -1,7 +1,7 @@
 """The source of a verification for a SQLite log: raw rows, read with plain ``sqlite3``."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
@@ -11,6 +11,7 @@ from typing import Any
 from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite.file import check_file
+from trialdomain.storage.sqlite.place import identity
 from trialdomain.tree.note import MOST_BYTES
 from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.verification.defect import Defect, What, of_row, shortened
@@ -35,7 +36,7 @@ SELECT 1 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEX
 _IN_ORDER = "SELECT rowid FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position"
 _PLAIN = """
 SELECT position, state, leaf, stream, name, version
-FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) ORDER BY position
+FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT) {some} ORDER BY position
 """
 """The fast query: it does not check lengths, but the length limit of the connection stops it at a long value."""
 _GUARDED = """
@@ -91,7 +92,14 @@ ORDER BY size DESC LIMIT {most}
 """
 _HEAD = "SELECT 1 FROM heads WHERE trial = CAST(? AS TEXT) LIMIT 1"
 _BEGUN = f"SELECT 1 FROM commands WHERE trial = CAST(? AS TEXT) AND command = CAST('{BEGUN}' AS TEXT)"  # noqa: S608 - ours
-_LAST = "SELECT max(position) FROM entries INDEXED BY entries_by_position WHERE trial = CAST(? AS TEXT)"
+_EXTENT = """
+SELECT (SELECT min(position) FROM entries INDEXED BY entries_by_position WHERE trial = CAST(:trial AS TEXT)),
+    (SELECT max(position) FROM entries INDEXED BY entries_by_position WHERE trial = CAST(:trial AS TEXT)),
+    EXISTS (
+        SELECT 1 FROM entries INDEXED BY entries_by_position WHERE trial = CAST(:trial AS TEXT) AND position IS NULL
+    )
+"""
+"""SQLite sorts NULL before all numbers, and texts after them: so all positions are numbers where these two are."""
 _OF_REGISTRATION = f"""
 SELECT position, version, name, state FROM entries INDEXED BY entries_by_stream
 WHERE stream = CAST(? AS TEXT) AND name IN ({", ".join(f"CAST('{name}' AS TEXT)" for name in OF_REGISTRATION)})
@@ -132,7 +140,7 @@ class SQLiteSource:
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._connection = path, connection
+        self._path, self._connection, self._file = path, connection, identity(str(path))
         self._schema = FoundSchema(connection)
         self._changed = list(self._schema.defects())
         self._tables = self._schema.readable()
@@ -147,6 +155,11 @@ class SQLiteSource:
     def ordered(self) -> bool:
         """Whether entries can be read in the order of positions: not where the index is missing."""
         return "entries_by_position" in self._tables
+
+    @property
+    def elsewhere(self) -> Mapping[str, Any]:
+        """What a helper needs to open the log in another process: its path, and which file that is."""
+        return {"path": str(self._path), "file": self._file}
 
     def schema(self) -> Iterator[Defect]:
         """Yield a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
@@ -192,10 +205,10 @@ class SQLiteSource:
         """Return the number of entries."""
         return int(self._connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
-    def last(self, trial: bytes) -> object:
-        """Return the last position of a trial."""
-        found: object = self._connection.execute(_LAST, [trial]).fetchone()[0]
-        return found
+    def extent(self, trial: bytes) -> tuple[int, int] | None:
+        """Return the first and the last position of a trial; None where one of its positions has another type."""
+        first, last, nothing = self._connection.execute(_EXTENT, {"trial": trial}).fetchone()
+        return (first, last) if isinstance(first, int) and isinstance(last, int) and not nothing else None
 
     def notes(self, trial: bytes) -> Iterator[KeptNote]:
         """Yield the notes that the log keeps of a trial, one at a time: first its checkpoints, the newest first."""
@@ -220,9 +233,11 @@ class SQLiteSource:
             return None
         return self._connection.execute(_OF_REGISTRATION, [trial, LARGEST_STATE])
 
-    def pages(self, trial: bytes) -> Iterator[Columns | None]:
+    def pages(self, trial: bytes, *, after: int = 0, upto: int | None = None) -> Iterator[Columns | None]:
         """Yield the entries of a trial by position, in pages; at a page with a long value, yield None and stop."""
-        cursor = self._connection.execute(_PLAIN, [trial])
+        bounds = {"AND position > ?": after or None, "AND position <= ?": upto}
+        given = {condition: bound for condition, bound in bounds.items() if bound is not None}
+        cursor = self._connection.execute(_PLAIN.format(some=" ".join(given)), [trial, *given.values()])
         while page := self._short(cursor):
             yield _columns(page)
         if page is None:
