@@ -116,6 +116,9 @@ def _endpoint(value: object) -> Endpoint:
 _clinical_time = lru_cache(maxsize=4_096)(ClinicalTime)
 """A cache of times: they are immutable, and the facts of one visit have the same time."""
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_other, order="sorted", decimal_format="string")
+# msgspec builds what it knows of a class when it first meets the class, and another thread that meets it meanwhile
+# crashes the process. So every class that is decoded is met here, under the lock of the import.
+_SELECTED_BY_NAME = [msgspec.json.Decoder(kind) for kind in (*DESIGNS.values(), *FAMILIES.values())]
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(_State[kind], dec_hook=_decode_other)  # type: ignore[valid-type]  # a class made at run time
     for kind, name in NAMES.items()

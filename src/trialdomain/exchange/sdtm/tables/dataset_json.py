@@ -36,6 +36,9 @@ class _Header(msgspec.Struct):
     version: str = msgspec.field(name="datasetJSONVersion", default="1.1")
 
 
+_HEADER = msgspec.json.Decoder(_Header)
+
+
 class DatasetJson:
     """A Dataset-JSON file as one object; the rows are decoded one by one."""
 
@@ -71,7 +74,7 @@ class DatasetNdjson:
 
 def _columns(text: bytes, name: str) -> tuple[str, ...]:
     try:
-        header = msgspec.json.decode(text.removeprefix(BOM_UTF8), type=_Header)
+        header = _HEADER.decode(text.removeprefix(BOM_UTF8))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise StudyUnusable(f"{name} is not Dataset-JSON: {error}; export it as Dataset-JSON 1.1") from None
     if not header.version.startswith("1.1"):
