@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError, StoredEvent
 from lossy_proxy import LossyProxy, lossy_proxy
@@ -159,3 +160,48 @@ def test_a_server_that_is_gone_is_said_to_be_gone(monkeypatch: pytest.MonkeyPatc
             server.start()
             consent(desk, "S001")
             assert size(trials) == BEGUN + 1
+
+
+class TestRoundTrips:
+    """What a command asks the server: nothing that this process knows, or that the append compares anyway."""
+
+    @pytest.mark.parametrize(("command_id", "expected"), [(None, 3), ("by-the-caller", 4)])
+    def test_of_a_command_of_a_process_that_knows_the_trial(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch, command_id: str | None, expected: int
+    ) -> None:
+        """The new entries, the participant, and the append; and whether the caller's id was recorded before."""
+        asked: list[object] = []
+        execute = psycopg.Cursor.execute
+
+        def noted(self: psycopg.Cursor[object], query: bytes, *values: object, **options: object) -> object:
+            asked.append(query)
+            return execute(self, query, *values, **options)  # type: ignore[call-overload]  # as it was given
+
+        with Trials.open(server.new_log()) as trials:
+            desk = trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+            consent(desk, "S001")
+            monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+            desk.screen("S001", on="2026-03-02", command_id=command_id)
+            assert len(asked) == expected
+
+    def test_a_time_before_the_last_entry_is_told_again(self, server: Server) -> None:
+        """Another process, whose clock is ahead, records between the decision and the append."""
+        early, late = datetime(2026, 3, 5, 9, tzinfo=UTC), datetime(2026, 3, 5, 9, 0, 5, tzinfo=UTC)
+        address, looks = server.new_log(), list[str]()
+
+        def clock() -> datetime:
+            if looks:
+                looks.pop()
+                if not looks:
+                    consent(there, "S002")
+            return early
+
+        with Trials.open(address, clock=clock) as behind, Trials.open(address, clock=lambda: late) as ahead:
+            here = behind.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR)
+            consent(here, "S001")
+            there = ahead.trial(TRIAL).acting(INVESTIGATOR)
+            looks += ["of the append", "of the decision"]
+            consent(here, "S003")
+            entries = list(behind.trial(TRIAL).history().entries())
+        assert [entry.stream.rpartition("/")[2] for entry in entries[-2:]] == ["S002", "S003"]
+        assert [entry.meta.recorded_at for entry in entries[-2:]] == [late, late]

@@ -36,6 +36,8 @@ _STATES = 4
 """The most positions of one trial that are known at once: threads may decide at different ones."""
 _TRIALS = 100
 """The most trials that are known at once: a service may have thousands in one log."""
+_END = 2**63 - 1
+"""Beyond the last position of any trial."""
 _DAYS = 3
 """The most parts that are kept of one participant: a decision may ask about several days."""
 
@@ -251,6 +253,24 @@ class Memory:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Known, ...]] = {}
 
+    def now(self, log: LogReader, trial: str, *, committed: bool) -> Known | None:
+        """Return what is known of a trial at its end; None where it has no entry.
+
+        Where this process knows the trial, one query reads the last known entry and what is new.
+
+        Args:
+            log: the log.
+            trial: the trial.
+            committed: as for :meth:`at`.
+        """
+        newest = max(self._known.get(trial, ()), key=_position_of, default=None)
+        known = None if newest is None else _extended(newest, log, _END)
+        if known is not None:
+            self._keep(known, committed=committed)
+            return known
+        position = log.head(trial)
+        return self.at(log, trial, position, committed=committed) if position else None
+
     def at(self, log: LogReader, trial: str, position: int, *, committed: bool) -> Known:
         """Return what is known of a trial at a position; read what is new since an earlier one.
 
@@ -266,14 +286,19 @@ class Memory:
         if known is None:
             (tail,) = log.in_log_order(trial, after=position - 1, until=position)
             known = Known.read(log, tail)
-            before = before if earlier is None else ()  # another log, or a changed meaning; else only an older position
-        if committed:
-            self._known.pop(trial, None)  # the trial that was asked for last is the last one
-            states = {one.position: one for one in (*before, known)}
-            self._known[trial] = tuple(states[at] for at in sorted(states, reverse=True)[:_STATES])
-            for other in list(self._known)[:-_TRIALS]:
-                self._known.pop(other, None)
+            if earlier is not None:
+                self.forget(trial)  # another log, or a changed meaning; else only an older position
+        self._keep(known, committed=committed)
         return known
+
+    def _keep(self, known: Known, *, committed: bool) -> None:
+        if not committed:
+            return
+        before = self._known.pop(known.trial, ())  # the trial that was asked for last is the last one
+        states = {one.position: one for one in (*before, known)}
+        self._known[known.trial] = tuple(states[at] for at in sorted(states, reverse=True)[:_STATES])
+        for other in list(self._known)[:-_TRIALS]:
+            self._known.pop(other, None)
 
     def forget(self, trial: str) -> None:
         """Forget a trial: after an error that is no refusal."""

@@ -8,6 +8,7 @@ decision is taken again. The last attempt holds the lock, so that no command sta
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from itertools import chain, repeat
 from random import uniform
 from time import sleep
 from typing import Any, Protocol
@@ -176,7 +177,8 @@ class CommandRunner:
                     return denied
             if locked and self.store.head(self.trial) != snapshot.position:
                 snapshot = self._snapshot_now()  # the access hook has recorded an entry
-            done = self.store.recorded_before(self.trial, command)
+            # An id that was made just now needs no look: the append refuses one that is taken.
+            done = self.store.recorded_before(self.trial, command) if repeatable else None
             if done is not None:
                 return done
             drafts = decide(snapshot)
@@ -271,10 +273,13 @@ class CommandRunner:
             snapshot, whole, command, decided_at
         )  # refuses an unstorable fact before the lock is taken
 
+        # A store that compares the times itself calls again, where the last entry is newer than that of the snapshot.
+        looks = chain([snapshot.last_recorded] * self.store.compares_times, repeat(snapshot.last_recorded_now))
+
         def seal() -> list[StoredEvent]:
             if locked or not whole:
                 return early
-            recorded_at = max(read_clock(self.clock), snapshot.last_recorded_now() or decided_at, decided_at)
+            recorded_at = max(read_clock(self.clock), next(looks)() or decided_at, decided_at)
             _refuse_another_day(snapshot, decided_at, recorded_at)
             if recorded_at == decided_at:
                 return early

@@ -56,19 +56,21 @@ class Snapshot:
             committed: whether every entry of the log is committed; the memory keeps no others.
         """
         self.id, self._log = trial, log
-        self._memory, self._committed = Memory() if memory is None else memory, committed
-        self._known: Known | None = None
-        self.position = log.head(trial)
+        self._known = (Memory() if memory is None else memory).now(log, trial, committed=committed)
+        self.position = 0 if self._known is None else self._known.position
         self.read: dict[str, int] = {}
         """The version of each stream that was read on its own; 0 for one that does not exist."""
         self.moment: datetime | None = None
         """The time of the decision; None until it is first asked for."""
         self._times: dict[int, datetime | None] = {}
+        if self._known is not None:
+            self._times[self.position] = entry_of(self._known.tail).meta.recorded_at
         self._passed_over: frozenset[str] | None = None
         """The stored names that every reading of the whole trial has skipped; None before the first reading."""
         self._read_before: dict[frozenset[type[ParticipantFact]], tuple[dict[str, int], dict[str, list[Entry]]]] = {}
         self.trial = Trial()
-        recorded = self.entries(trial_stream(trial))
+        recorded = () if self._known is None else self._known.streams[trial_stream(trial)]
+        self.read[trial_stream(trial)] = len(recorded)
         self.protocols = [e.fact.protocol for e in recorded if isinstance(e.fact, TrialRegistered | ProtocolAmended)]
         """Every protocol version that was ever recorded, in force or not."""
         _apply(recorded, self.trial.apply)
@@ -131,10 +133,8 @@ class Snapshot:
         return Counted.of_parts(book, parts, on=on)
 
     def _as_known(self) -> Known:
-        if self.position == 0:
-            raise TrialUnknown(trial=self.id)
         if self._known is None:
-            self._known = self._memory.at(self._log, self.id, self.position, committed=self._committed)
+            raise TrialUnknown(trial=self.id)
         return self._known
 
     def _pass_over(self, left_out: Iterable[type[ParticipantFact]]) -> None:

@@ -255,6 +255,14 @@ class Store(LogReader, Protocol):
         ...
 
     @property
+    def compares_times(self) -> bool:
+        """Whether an append calls for its entries before it holds the lock, and again if their time is too early.
+
+        Otherwise it calls for them under the lock.
+        """
+        ...
+
+    @property
     def in_transaction(self) -> bool:
         """Whether this thread has an open transaction, so that what it reads may yet be rolled back."""
         ...

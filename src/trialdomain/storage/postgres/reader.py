@@ -71,7 +71,7 @@ class PostgresReader:
             )
             for row in rows:
                 yield entry_in(row)
-            if not rows:
+            if len(rows) < _PAGE:
                 return
             after = rows[-1][1]
 

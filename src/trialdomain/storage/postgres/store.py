@@ -115,10 +115,6 @@ class PostgresStore(PostgresReader, StoreRecorder):
 
     def _appended(self, trial: str, commands: Sequence[Sealed], read: ReadSet) -> Appended:
         asked = commands[0].command if len(commands) == 1 else None
-        if asked is not None and callable(commands[0].events):
-            done = self.recorded_before(trial, asked)  # before the time is told, which may ask a clock of the caller
-            if done is not None:
-                return done
         for _ in range(_ATTEMPTS):
             call = self._call(trial, commands, read)
             run = self._connections.once if asked is None else self._connections.repeatable
@@ -266,6 +262,11 @@ class PostgresStore(PostgresReader, StoreRecorder):
             list(positions),
         )
         return {(trial, position): number for trial, position, number in rows}
+
+    @property
+    def compares_times(self) -> bool:
+        """Whether an append calls for its entries before it holds the lock, and again if their time is too early."""
+        return True
 
     @property
     def in_transaction(self) -> bool:

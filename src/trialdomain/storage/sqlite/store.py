@@ -171,6 +171,11 @@ class SQLiteStore(SQLiteReader, StoreRecorder):
         return ids
 
     @property
+    def compares_times(self) -> bool:
+        """Whether an append calls for its entries before it holds the lock, and again if their time is too early."""
+        return False
+
+    @property
     def in_transaction(self) -> bool:
         """Whether this thread has an open transaction, so that what it reads may yet be rolled back."""
         return self._connections.in_transaction
