@@ -3,13 +3,15 @@
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 import pytest
 from repeating import times
@@ -17,6 +19,7 @@ from tampering import loosened, tampered
 from typing_extensions import override
 
 from trialdomain import SigningKey, TrialTree, verify
+from trialdomain.errors import InputInvalid
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.tree.leaf import leaf_hash
@@ -27,6 +30,8 @@ from trialdomain.verification.defect import Defects, What
 from trialdomain.verification.entries_check import EntriesCheck
 from trialdomain.verification.helpers import Helper, HelperLost, cleaned
 from trialdomain.verification.portions import Clean, Portion, PortionsCheck, clean_of, portion_of, portions_of
+from trialdomain.verification.readable import MOST_READ
+from trialdomain.verification.source import PAGE
 from trialdomain.verification.sqlite.source import sqlite_source
 from trialdomain.verification.verify import Verified
 
@@ -34,7 +39,7 @@ pytestmark = pytest.mark.processes
 TRIAL, OTHER = "SIM-0001", "SIM-0002"
 KEY = SigningKey.generate("site.example/signer")
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
-KEPT = (1, 63, 64, 65, 700, 701, 1_023, 1_024, 1_025)
+KEPT = (1, 511, 512, 513, 700, 701, 1_023, 1_024, 1_025)
 """Sizes of checkpoints: at the edges of portions and of blocks of the tree, and inside them."""
 
 
@@ -68,7 +73,7 @@ class Started:
 
     @property
     def all_ended(self) -> bool:
-        return all(one.process.returncode is not None for one in self.helpers)
+        return bool(self.helpers) and all(one.process.returncode is not None for one in self.helpers)
 
 
 @pytest.fixture
@@ -90,6 +95,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     monkeypatch.setattr(Helper, "__init__", start)
     monkeypatch.setattr(Helper, "answers", look)
     return seen
+
+
+def ended(helper: Helper) -> None:
+    helper.end()
+    helper.wait(monotonic() + 30)
 
 
 def alone(path: Path) -> Verified:
@@ -151,6 +161,39 @@ class TestTheSameAnswer:
         assert not expected.ok
         assert helped(log) == expected
         assert started.all_ended
+        assert sorted(path.name for path in log.parent.iterdir()) == ["log.db"]
+
+    def test_of_entries_that_cannot_be_read(self, tmp_path: Path, started: Started) -> None:
+        """Only the newest 10,000 are decoded, by whole pages: the pages are the same ones in every process."""
+        path = tmp_path / "log.db"
+        recorder = SQLiteStore(path)
+        size = simulate_in_bulk(recorder, seed=4, trial=TRIAL, participants=90)
+        recorder.close()
+        assert size > MOST_READ + 2 * PAGE
+        first = (size - MOST_READ - 1) // PAGE * PAGE + 1  # of the first page that is decoded
+        spoiled, position = path, 0
+        for position in (first - 1, first, size - MOST_READ, size - 5_000):
+            spoiled = Path(shutil.copy(path, tmp_path / f"{position}.db"))
+            with tampered(spoiled) as connection:
+                connection.execute("UPDATE entries SET state = CAST('{}' AS BLOB) WHERE position = ?", [position])
+                _refit(connection)
+            expected = alone(spoiled)
+            named = {one.position for one in expected.defects if one.what is What.UNREADABLE}
+            assert named == ({position} if position >= first else set())
+            assert helped(spoiled) == expected
+        assert started.answered > 4
+        assert started.all_ended
+        with sqlite_source(spoiled) as source:
+            assert source.elsewhere is not None
+            helper = Helper(source.elsewhere)
+            code, after = TRIAL.encode(), (position - 1) // PAGE * PAGE
+            helper.give(Portion(code, after, after + PAGE, position, ()))
+            found: list[Clean | None] = []
+            while not found:
+                wait([helper.fileno()], 30)
+                found += (clean for _, clean in helper.answers())
+            assert found == [None]
+            ended(helper)
 
     def test_of_a_file_that_is_damaged(self, log: Path, started: Started) -> None:
         with tampered(log) as connection:
@@ -234,13 +277,37 @@ def _refit(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE entries SET leaf = ? WHERE rowid = ?", (leaf, number))
 
 
-Lose = Callable[[Helper], object]
+_SCRIPT = """
+import signal, sys
+from trialdomain import verify
+from trialdomain.verification.helpers import Helper, wait
+
+started, given = [], []
+init, give = Helper.__init__, Helper.give
+
+def start(self, log):
+    init(self, log)
+    started.append(wait([self.fileno()], 30))
+
+def give_and_kill(self, portion):
+    given.append(portion)
+    self.process.kill()
+    self.process.wait()
+    give(self, portion)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.path.insert(0, "study:")
+    Helper.__init__, Helper.give = start, give_and_kill
+    same = verify(sys.argv[1], processes=2) == verify(sys.argv[1])
+    print(f"ready {len(started)}, given {len(given)}, right {same}")
+"""
 
 
 class TestALostHelper:
     """Whatever happens to a helper, the verification gives its answer, from this process alone."""
 
-    @pytest.mark.parametrize("after", [0, 1, 5])
+    @pytest.mark.parametrize("after", [0, 1, 3])
     def test_that_is_killed(
         self, recorded: Path, started: Started, monkeypatch: pytest.MonkeyPatch, after: int
     ) -> None:
@@ -289,9 +356,34 @@ class TestALostHelper:
         monkeypatch.setattr(sys, "executable", executable)
         assert helped(recorded) == expected
 
+    def test_that_is_killed_where_a_broken_pipe_ends_the_process(self, recorded: Path, tmp_path: Path) -> None:
+        """And nothing of the current folder runs in a helper, nor of one whose name has the separator of paths."""
+        folder = tmp_path / "study:"
+        ours = folder / "trialdomain"
+        ours.mkdir(parents=True)
+        planted = "open('planted', 'w').close()"
+        for module in (ours / "__init__.py", folder / "json.py"):
+            module.write_text(planted)
+        script = tmp_path / "script.py"
+        script.write_text(_SCRIPT)
+        done = subprocess.run(
+            [sys.executable, script, recorded], cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+        assert done.stdout == "ready 1, given 1, right True\n"
+        assert not (folder / "planted").exists()
+
+    @pytest.mark.parametrize("odd", [Path("lib"), "a\0b"])
+    def test_that_is_started_by_a_process_with_an_odd_path(
+        self, recorded: Path, monkeypatch: pytest.MonkeyPatch, odd: object
+    ) -> None:
+        monkeypatch.setattr(sys, "path", [*sys.path, odd])
+        assert helped(recorded).ok is alone(recorded).ok
+        assert not any(one.what is What.DAMAGED for one in helped(recorded).defects)
+
     def test_that_finds_another_file_at_the_path(self, recorded: Path) -> None:
         with sqlite_source(recorded) as source:
-            right, wrong = dict(source.elsewhere), {**source.elsewhere, "file": (0, 0)}
+            assert source.elsewhere is not None
+            right, wrong = source.elsewhere, {**source.elsewhere, "file": (0, 0)}
         for log, lost in ((right, False), (wrong, True)):
             helper = Helper(log)
             wait([helper.fileno()], 30)
@@ -301,7 +393,7 @@ class TestALostHelper:
             else:
                 assert list(helper.answers()) == []
                 assert helper.takes_more
-            helper.close()
+            ended(helper)
 
     def test_nothing_is_left_of_it_where_the_verification_breaks_off(self, log: Path, started: Started) -> None:
         def interrupted(_what: str, _done: int, _total: int) -> None:
@@ -325,6 +417,7 @@ class TestPortions:
             assert (given[0].after, given[-1].upto) == (0, extent[1])
             own = PortionsCheck(source, TRIAL.encode(), 0)
             expected = [own.clean(one) for one in given]
+            assert source.elsewhere is not None
             helper = Helper(source.elsewhere)
             found: list[Clean | None] = []
             for portion in given:
@@ -332,7 +425,7 @@ class TestPortions:
             while len(found) < len(given):
                 wait([helper.fileno()], 30)
                 found += (clean for _, clean in helper.answers())
-            helper.close()
+            ended(helper)
         assert found == expected
         assert None not in expected
         for clean in filter(None, expected):
@@ -342,7 +435,7 @@ class TestPortions:
 
     def test_a_helper_finds_a_portion_of_another_size_unclean(self, recorded: Path) -> None:
         with sqlite_source(recorded) as source:
-            beyond = Portion(TRIAL.encode(), 1_600, 100_000, 0, ())
+            beyond = Portion(TRIAL.encode(), 1_536, 100_000, 0, ())
             assert PortionsCheck(source, TRIAL.encode(), 0).clean(beyond) is None
 
     def test_they_survive_json(self) -> None:
@@ -360,7 +453,9 @@ class TestPortions:
                 return None if len(checked) == 3 else super().clean(portion)
 
         with sqlite_source(recorded) as source:
-            given = portions_of(TRIAL.encode(), EntriesCheck(TRIAL, (), Defects()), last=640, read_from=0, processes=1)
+            given = portions_of(
+                TRIAL.encode(), EntriesCheck(TRIAL, (), Defects()), last=2_560, read_from=0, processes=1
+            )
             taken = list(cleaned(given, Own(source, TRIAL.encode(), 0), ()))
         assert [portion for portion, _ in taken] == given[:2]
         assert checked == given[:3]
@@ -386,6 +481,32 @@ class TestSubtrees:
 
 
 class TestWhoIsHelped:
+    @pytest.mark.parametrize("processes", [0, -1, 2.0, "2", [2]])
+    def test_a_number_of_processes_is_one(self, recorded: Path, processes: object) -> None:
+        with pytest.raises(InputInvalid, match="is no number of processes"):
+            verify(recorded, processes=processes)  # type: ignore[arg-type]  # as a caller may
+
+    def test_no_more_than_three(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(helpers, "Helper", _Silent)
+        with helpers.helpers_for({"path": "log.db"}, 1_000, 1_000) as found:
+            assert len(found) == 3
+
+    def test_none_where_descriptors_are_few(self, recorded: Path) -> None:
+        script = (
+            "import resource, sys; from trialdomain import verify;"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), 4096));"
+            "print(verify(sys.argv[1], processes=3).total)"
+        )
+        expected = str(verify(recorded).total)
+        for most in ("14", "15", "20"):
+            done = subprocess.run(
+                [sys.executable, "-c", script, recorded, str(most)],
+                check=True,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+            )
+            assert done.stdout.strip() == expected, most
+
     @pytest.mark.parametrize(
         ("entries", "cores", "expected"), [(99_999, 8, 0), (100_000, 1, 0), (100_000, 2, 1), (5_000_000, 64, 3)]
     )
@@ -406,5 +527,8 @@ class _Silent:
     def __init__(self, log: object) -> None:
         pass
 
-    def close(self) -> None:
+    def end(self) -> None:
+        pass
+
+    def wait(self, until: float) -> None:
         pass

@@ -5,7 +5,7 @@ No hash covers the table of commands.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from itertools import chain, repeat
 from operator import le
 from typing import Any, Protocol, TypeAlias
@@ -71,6 +71,10 @@ class CommandsCheck:
         self._defects = defects
         while self._next is not None and self._next[2] <= size:
             self._pass()
+
+    def close(self) -> None:
+        """Ask for no more rows."""
+        self._coming.close()
 
     def end(self, size: int) -> None:
         """Name the commands whose rows have positions after the end of the log."""
@@ -148,7 +152,7 @@ class CommandsCheck:
             why = f"the row of command {_id(self._next[0])} has positions that another command recorded"
             self._add(What.COMMAND, why, self._next[1])
 
-    def _read(self, pages: Iterable[list[Any]]) -> Iterator[Found]:
+    def _read(self, pages: Iterable[list[Any]]) -> Generator[Found, None, None]:
         for page in pages:
             if _plain(page):
                 yield from page

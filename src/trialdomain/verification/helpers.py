@@ -2,13 +2,15 @@
 
 A helper is a Python of its own, ``helping.py``, not a fork: a fork of a process with threads, or with an open log, is
 not safe, and ``multiprocessing`` would run the main module of the caller again. It reads the log itself, so that no
-entry goes through a pipe. Each line that it gets is a portion, and each line that it answers is what is left of it.
+entry goes through a socket. Each line that it gets is a portion, and each line that it answers is what is left of it.
 
-A helper makes nothing wrong: where it cannot be started, breaks, or gives no answer, its portions are checked here.
+Where a helper cannot be started, breaks, or gives no answer, its portions are checked here.
 """
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from collections import deque
@@ -16,9 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from trialdomain.values.given.plain import is_a
 from trialdomain.verification.portions import Clean, Portion, PortionsCheck, clean_of
+from trialdomain.version import __version__
 
 MOST = 3
 """The most helpers: the process that they help also waits for SQLite's own check of the file."""
@@ -29,8 +34,17 @@ _AHEAD = 2
 _PATIENCE_SECONDS = 10.0
 """How long a helper has for one portion, which takes about 0.02 s, and to end."""
 _PIECE = 1 << 16
-READY = "ready"
-"""The first answer of a helper: it has opened the log."""
+READY = f"ready: {__version__}"
+"""The first answer of a helper of this version: it has opened the log."""
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
+"""A process that does not ignore SIGPIPE would end with a helper that has ended."""
+_SPARE = 16
+"""The descriptors that must be free beside those of the helpers, for the log itself."""
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*[dt]?(\.exe)?", re.IGNORECASE)
+_HELPING = "import sys; sys.path[:] = sys.argv[1:]; from trialdomain.verification.helping import main; main()"
+"""What a helper runs: with the path of this process, and nothing from the current folder."""
+_FLAGS = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}
+"""By name in ``sys.flags``: the options that leave out code, which a helper leaves out too."""
 
 
 class HelperLost(Exception):
@@ -48,14 +62,20 @@ class Helper:
     """
 
     def __init__(self, log: Mapping[str, Any]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "trialdomain.verification.helping"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            bufsize=0,
-        )
+        self._here, there = socket.socketpair()
+        with there:
+            path = [one for one in sys.path if is_a(one, str) and one]
+            flags = [option for name, option in _FLAGS.items() if getattr(sys.flags, name)]
+            try:
+                self.process = subprocess.Popen(  # noqa: S603 - the running Python, and a module of ours
+                    [sys.executable, *flags, "-P", "-c", _HELPING, *path],
+                    stdin=there.fileno(),
+                    stdout=there.fileno(),
+                    stderr=subprocess.DEVNULL,
+                )
+            except BaseException:
+                self._here.close()
+                raise
         self._rest = b""
         self._ready = False
         self.pending: deque[Portion] = deque()
@@ -84,7 +104,10 @@ class Helper:
             HelperLost: it gives no more answers.
         """
         while wait([self.fileno()], 0):
-            read = os.read(self.fileno(), _PIECE)
+            try:
+                read = self._here.recv(_PIECE)
+            except OSError:
+                raise HelperLost from None
             if not read:
                 raise HelperLost
             *lines, self._rest = (self._rest + read).split(b"\n")
@@ -98,26 +121,25 @@ class Helper:
 
     def fileno(self) -> int:
         """Return the descriptor of its answers."""
-        if self.process.stdout is None:
-            raise HelperLost
-        return self.process.stdout.fileno()
+        return self._here.fileno()
 
-    def close(self) -> None:
-        """Let it end: it closes the log first, or SQLite's files would stay beside the log."""
-        for end in (self.process.stdin, self.process.stdout):
-            if end is not None:
-                with suppress(OSError):
-                    end.close()
+    def end(self) -> None:
+        """Tell it to end, also where a fork of this process has the socket too."""
+        with suppress(OSError):
+            self._here.shutdown(socket.SHUT_RDWR)
+        self._here.close()
+
+    def wait(self, until: float) -> None:
+        """Wait until it has ended: it closes the log first, or SQLite's files would stay beside the log."""
         try:
-            self.process.wait(_PATIENCE_SECONDS)
+            self.process.wait(max(0.0, until - monotonic()))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
 
     def _write(self, given: Mapping[str, Any]) -> None:
         try:
-            if self.process.stdin is not None:
-                self.process.stdin.write(json.dumps(given).encode() + b"\n")
+            self._here.sendall(json.dumps(given).encode() + b"\n", _NO_SIGNAL)
         except OSError:
             raise HelperLost from None
 
@@ -132,16 +154,37 @@ def helpers_for(log: Mapping[str, Any] | None, entries: int, processes: int | No
         processes: the number of processes, this one included; None for as many as help.
     """
     if processes is None:
-        processes = min(_cores(), 1 + MOST) if entries >= FEWEST_ENTRIES else 1
+        processes = _cores() if entries >= FEWEST_ENTRIES else 1
     with ExitStack() as ending:
         started: list[Helper] = []
-        if log is not None and _runs_python():
-            with suppress(OSError):
-                for _ in range(processes - 1):
-                    helper = Helper(log)
-                    ending.callback(helper.close)
-                    started.append(helper)
+        ending.callback(_end, started)
+        if log is not None and processes > 1 and _runs_python():
+            # Whatever keeps a helper from starting, such as an odd path of this process, is no fault of the log.
+            with suppress(Exception), _spare_descriptors():
+                while len(started) < min(processes - 1, MOST):
+                    started.append(Helper(log))
         yield started
+
+
+def _end(helpers: Sequence[Helper]) -> None:
+    for helper in helpers:
+        helper.end()
+    until = monotonic() + _PATIENCE_SECONDS
+    for helper in helpers:
+        helper.wait(until)
+
+
+@contextmanager
+def _spare_descriptors() -> Iterator[None]:
+    """Keep some descriptors free while helpers are started: SQLite needs them for the log.
+
+    Raises:
+        OSError: there are not enough.
+    """
+    with ExitStack() as closing:
+        for _ in range(_SPARE):
+            closing.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
 
 
 def cleaned(
@@ -193,7 +236,7 @@ def _cores() -> int:
 
 def _runs_python() -> bool:
     """Say whether ``sys.executable`` is a Python; in a program that has one inside, it is that program."""
-    runs = Path(sys.executable or "").name.lower().startswith(("python", "pypy"))
+    runs = _PYTHON.fullmatch(Path(sys.executable or "").name) is not None
     return runs and not getattr(sys, "frozen", False) and os.name == "posix"  # Windows waits for no pipe
 
 

@@ -1,7 +1,7 @@
 """A helper of a verification: the process that ``helpers.py`` starts.
 
 It reads lines of JSON: the log, then portions. It answers each portion with the subtrees of its leaves, or with null
-where it is not clean. It ends with its input, so also where the verification was killed.
+where it is not clean. It ends with its input: also where the verification was killed, unless a fork of it lives on.
 """
 
 import json
@@ -20,7 +20,7 @@ def main() -> None:
     """Answer each portion of the input."""
     log = json.loads(sys.stdin.buffer.readline())
     with sqlite_source(Path(log["path"])) as source, garbage_collector_paused():
-        if list(source.elsewhere["file"] or ()) != log["file"]:
+        if source.elsewhere is None or list(source.elsewhere["file"]) != log["file"]:
             sys.exit("another file is at the path of the log by now")
         _answer(READY)
         _help(source)
@@ -40,7 +40,3 @@ def _help(source: LogSource) -> None:
 def _answer(answer: object) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
     sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()

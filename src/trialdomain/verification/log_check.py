@@ -63,8 +63,14 @@ class LogCheck:
         if why is not None:
             self._defects.add(Defect(what=What.UNREADABLE, why=why, trial=self._trial))
 
-    def entries(self, check: EntriesCheck, helpers: Sequence[Helper] = ()) -> Iterator[int]:
-        """Check the entries; yield the number of entries of each page or portion."""
+    def entries(self, check: EntriesCheck, total: int, helpers: Sequence[Helper] = ()) -> Iterator[int]:
+        """Check the entries; yield the number of entries of each page or portion.
+
+        Args:
+            check: the check of the entries.
+            total: the number of entries of all trials.
+            helpers: the helpers.
+        """
         if not self._source.ordered:
             for page in self._source.guarded(self._code, after=0):
                 yield _one_by_one(page.rows(), check)[1]
@@ -72,21 +78,17 @@ class LogCheck:
         first, last = self._source.extent(self._code) or (0, MOST_READ)
         read_from = last - MOST_READ  # decoding all entries would add half to the time
         commands = None
-        plausible = first == 1 and last <= self._source.number() and self._code == self._trial.encode()
-        if helpers and plausible:
+        if helpers and first == 1 and last <= total and self._code == self._trial.encode():
             commands = yield from self._together(check, last, read_from, helpers)
         commands = commands or self._commands()
-        if commands is not None:
-            commands.go_on(check.size, self._defects)
-        pages = WholePages(check.trial, read_from)
-        whole = yield from self._plain(check, pages, commands)
-        if not whole:
-            yield from self._guarded(check, pages, commands)
+        try:
+            yield from self._alone(check, WholePages(check.trial, read_from), commands)
+        finally:
+            if commands is not None:
+                commands.close()
         if self._source.out_of_order(self._code):
             why = "the row numbers of the trial are not in the order of its positions"
             self._defects.add(Defect(what=What.STRUCTURE, why=why, trial=self._trial))
-        if commands is not None:
-            commands.end(check.size)
         for stream, versions in self._source.uneven(self._code):
             _check_versions(stream, versions, check)
 
@@ -101,12 +103,27 @@ class LogCheck:
 
         Return the check of the commands where all portions are clean; else it may have gone on beyond that portion.
         """
-        own = PortionsCheck(self._source, self._code, read_from)
+        own, whole = PortionsCheck(self._source, self._code, read_from), False
         portions = portions_of(self._code, check, last=last, read_from=read_from, processes=1 + len(helpers))
-        for portion, clean in cleaned(portions, own, helpers):
-            check.join(clean.subtrees, long=clean.long)
-            yield portion.upto - portion.after
-        return own.commands if check.size == last else None
+        try:
+            for portion, clean in cleaned(portions, own, helpers):
+                check.join(clean.subtrees, long=clean.long)
+                yield portion.upto - portion.after
+            whole = check.size == last
+        finally:
+            if not whole:
+                own.close()
+        return own.commands if whole else None
+
+    def _alone(self, check: EntriesCheck, pages: WholePages, commands: CommandsCheck | None) -> Iterator[int]:
+        """Check the entries from the next one on, and the commands to their end."""
+        if commands is not None:
+            commands.go_on(check.size, self._defects)
+        whole = yield from self._plain(check, pages, commands)
+        if not whole:
+            yield from self._guarded(check, pages, commands)
+        if commands is not None:
+            commands.end(check.size)
 
     def _plain(
         self, check: EntriesCheck, whole: WholePages, commands: CommandsCheck | None

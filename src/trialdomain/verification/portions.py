@@ -14,14 +14,13 @@ from trialdomain.tree.merkle import Subtree, subtrees
 from trialdomain.verification.commands_check import CommandsCheck
 from trialdomain.verification.defect import Defects
 from trialdomain.verification.entries_check import EntriesCheck, long_bytes
-from trialdomain.verification.source import LogSource
+from trialdomain.verification.source import PAGE, LogSource
 from trialdomain.verification.whole_pages import WholePages
 
-_ENTRIES = 1 << 11
-"""The entries of a portion: the last one keeps the other processes waiting for about 0.02 s."""
-_FEWEST = 1 << 6
+_MOST_PAGES = 4
+"""The pages of a portion: the last one keeps the other processes waiting for about 0.02 s."""
 _OF_EACH = 8
-"""A small trial has as many portions for each process."""
+"""A small trial has about as many portions for each process."""
 
 
 @attrs.frozen
@@ -73,7 +72,7 @@ def clean_of(written: Mapping[str, Any]) -> Clean:
 
 def portions_of(trial: bytes, check: EntriesCheck, *, last: int, read_from: int, processes: int) -> list[Portion]:
     """Divide the entries of a trial, from the first one on, for a number of processes."""
-    each = max(_FEWEST, min(_ENTRIES, last // (processes * _OF_EACH)))
+    each = PAGE * max(1, min(_MOST_PAGES, last // (processes * _OF_EACH * PAGE)))
     bounds = [*range(0, last, each), last]
     return [
         Portion(trial, after, upto, read_from, tuple(check.sizes(after=after, upto=upto)))
@@ -96,6 +95,11 @@ class PortionsCheck:
         found = source.commands(trial)
         self.commands = None if found is None else CommandsCheck(source, found, trial, self._defects)
         """The check of the commands; None where their table cannot be read."""
+
+    def close(self) -> None:
+        """Let go of the rows of the commands: SQLite keeps a file open while it is asked for more."""
+        if self.commands is not None:
+            self.commands.close()
 
     def clean(self, portion: Portion) -> Clean | None:
         """Check a portion; return None where it is not clean: then no further portion is."""

@@ -19,6 +19,8 @@ Columns: TypeAlias = tuple[Sequence[Any], Sequence[Any], Sequence[Any], Sequence
 """The columns of some entries, unchecked: positions, states, leaves, streams, stored names and versions."""
 CommandRow: TypeAlias = tuple[Any, Any, Any]
 """A row of the table of commands: the name in the states of entries, and the first and last position."""
+PAGE = 1 << 9
+"""The entries of a page of SQLite's. A portion has whole pages, so that both ways of reading have the same ones."""
 MOST_NOTES = 20_000
 """The most notes of a trial that are compared."""
 

@@ -21,7 +21,9 @@ from trialdomain.storage.sqlite.file import is_database
 from trialdomain.values.collector import garbage_collector_paused
 from trialdomain.values.given.filename import is_no_file, named
 from trialdomain.values.given.in_short import in_short
+from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.plural import n_entries
+from trialdomain.values.given.text import short
 from trialdomain.values.progress import Progress, ignore_progress
 from trialdomain.verification.bundle.check import BundleCheck
 from trialdomain.verification.bundle.files import MemberUnreadable, Unpacked, is_bundle, unpacked
@@ -99,16 +101,19 @@ def verify(
         keys: the trusted keys; with them, each trial must have a note that one of them has signed.
         trial: verify only this trial; by default, all trials of the log.
         heads_required: whether a head, which a writer signs with every append, must cover the newest entry.
-        processes: the number of processes that read a log in SQLite; by default one, or for a log of at least 100,000
-            entries one for each core, at most 4. Any other log is read by one process.
+        processes: the number of processes that read a log in SQLite, at most 4; by default one, or one for each core if
+            the log has at least 100,000 entries. Any other log is read by one process.
         progress: a progress callback; it counts the entries.
 
     Raises:
         AddressUnknown: it is the address of another kind of server.
+        InputInvalid: the number of processes is none.
         LogUnusable: the file or the server cannot be read, or has no log.
         NoteMalformed: a checkpoint cannot be read.
         TrialAbsent: the log has nothing of the named trial; or it has no trial, and no other defect.
     """
+    if processes is not None and (not is_a(processes, int) or processes < 1):
+        raise InputInvalid(f"{short(processes)!r} is no number of processes: pass a whole number from 1, or nothing")
     place = _place(log)
     outside = [judge(read_held(where, given, outside=True), keys) for where, given in checkpoints]
     run = _Run(outside, keys, trial, heads_required=heads_required, processes=processes, progress=progress)
@@ -246,7 +251,7 @@ class _Run:
         log = LogCheck(source, code, self._defects)
         kept = [judge(one, self._keys) for one in log.notes()]
         check = EntriesCheck(trial, self._sizes(trial, kept), self._defects, read=True)
-        for number in log.entries(check, helpers):
+        for number in log.entries(check, total, helpers):
             self._count(number, total)
         check.end()
         self._compare(check, kept, source.head(code))

@@ -11,19 +11,18 @@ from typing import Any
 from trialdomain.storage.codec import LARGEST_STATE
 from trialdomain.storage.heads import BEGUN
 from trialdomain.storage.sqlite.file import check_file
-from trialdomain.storage.sqlite.place import identity
+from trialdomain.storage.sqlite.place import Identity, identity
 from trialdomain.tree.note import MOST_BYTES
 from trialdomain.values.given.plural import how_many, singular_or
 from trialdomain.verification.defect import Defect, What, of_row, shortened
 from trialdomain.verification.entries_check import Row
 from trialdomain.verification.heads_check import KeptHead
 from trialdomain.verification.readable import OF_REGISTRATION
-from trialdomain.verification.source import MOST_NOTES, Columns, CommandRow, KeptNote, Page, SourceBroken
+from trialdomain.verification.source import MOST_NOTES, PAGE, Columns, CommandRow, KeptNote, Page, SourceBroken
 from trialdomain.verification.sqlite.expected_schema import FoundSchema
 from trialdomain.verification.sqlite.integrity import checked_meanwhile
 from trialdomain.verification.sqlite.opening import opened
 
-_PAGE = 1 << 9
 _LONGEST = 1 << 15
 """Bytes of the longest value in a page."""
 _MOST_NAMED = 1_000
@@ -137,10 +136,12 @@ class SQLiteSource:
     Args:
         path: the file.
         connection: a connection to the file.
+        file: which file was at the path before it was opened.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._connection, self._file = path, connection, identity(str(path))
+    def __init__(self, path: Path, connection: sqlite3.Connection, file: Identity | None) -> None:
+        self._path, self._connection = path, connection
+        self._file = file if file == identity(str(path)) else None
         self._schema = FoundSchema(connection)
         self._changed = list(self._schema.defects())
         self._tables = self._schema.readable()
@@ -157,9 +158,9 @@ class SQLiteSource:
         return "entries_by_position" in self._tables
 
     @property
-    def elsewhere(self) -> Mapping[str, Any]:
-        """What a helper needs to open the log in another process: its path, and which file that is."""
-        return {"path": str(self._path), "file": self._file}
+    def elsewhere(self) -> Mapping[str, Any] | None:
+        """What a helper needs to open the log in another process; None where another file was at its path meanwhile."""
+        return None if self._file is None else {"path": str(self._path), "file": self._file}
 
     def schema(self) -> Iterator[Defect]:
         """Yield a defect for each missing, changed or foreign table, index and trigger, and for a wrong encoding."""
@@ -247,7 +248,7 @@ class SQLiteSource:
         """Read a page; None where a value in it is longer than the limit."""
         usual = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         try:
-            return cursor.fetchmany(_PAGE)
+            return cursor.fetchmany(PAGE)
         except sqlite3.DataError:
             return None
         finally:
@@ -262,7 +263,7 @@ class SQLiteSource:
         cursor, done = self._connection.execute(_GUARDED, [trial, after]), after
         while True:
             try:
-                page = cursor.fetchmany(_PAGE)
+                page = cursor.fetchmany(PAGE)
             except sqlite3.DataError:  # a row is longer than any entry's, and is not read
                 break
             if not page:
@@ -314,7 +315,7 @@ class SQLiteSource:
         if "commands" not in self._tables:
             return None
         cursor = self._connection.execute(_COMMANDS, [trial, BEGUN.encode()])
-        return iter(partial(cursor.fetchmany, _PAGE), [])
+        return iter(partial(cursor.fetchmany, PAGE), [])
 
     def command(self, trial: bytes, command: bytes) -> tuple[Any, Any] | None:
         """Return the first and last position in the row of one command; None where it has no row."""
@@ -337,8 +338,9 @@ def sqlite_source(path: Path) -> Iterator[SQLiteSource]:
         SourceBroken: SQLite cannot read the file, or the rest of it.
     """
     try:
+        file = identity(str(path))
         check_file(path, readonly=True)
         with opened(path) as connection:
-            yield SQLiteSource(path, connection)
+            yield SQLiteSource(path, connection, file)
     except sqlite3.Error as error:
         raise SourceBroken(str(error)) from error
