@@ -30,6 +30,7 @@ class Before:
     """A log as it was at a position; what would be appended is kept here, and nowhere recorded."""
 
     in_transaction = False
+    compares_times = False
 
     def __init__(self, recorder: LogReader, position: int) -> None:
         self._store, self._position = recorder, position

@@ -285,7 +285,8 @@ class CommandRunner:
                 return early
             return self._sealed(snapshot, whole, command, recorded_at, checked=True)
 
-        return self.store.append(self.trial, [Sealed(command, seal)], read=snapshot.read_set, within=locked)
+        new = Sealed(command, seal, is_new=True)
+        return self.store.append(self.trial, [new], read=snapshot.read_set, within=locked)
 
     def _with_introduction(self, snapshot: Snapshot, drafts: Drafts) -> Drafts:
         """Put the facts for a new user or a new software version before the drafts, but after a registration."""

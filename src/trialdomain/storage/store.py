@@ -83,6 +83,9 @@ class Sealed:
     """The entries, each with the next version of its stream; or a function that returns them, called under the lock."""
     earlier: int = 0
     """The number of entries of the same command that the log already has, right before these."""
+    is_new: bool = False
+    """Whether the caller knows that the command was not recorded a moment ago: then nobody needs to look before the
+    append, which looks under the lock."""
 
 
 @attrs.frozen(kw_only=True)

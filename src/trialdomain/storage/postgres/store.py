@@ -115,6 +115,10 @@ class PostgresStore(PostgresReader, StoreRecorder):
 
     def _appended(self, trial: str, commands: Sequence[Sealed], read: ReadSet) -> Appended:
         asked = commands[0].command if len(commands) == 1 else None
+        if asked is not None and callable(commands[0].events) and not commands[0].is_new:
+            done = self.recorded_before(trial, asked)  # before the time is told, which may ask a clock of the caller
+            if done is not None:
+                return done
         for _ in range(_ATTEMPTS):
             call = self._call(trial, commands, read)
             run = self._connections.once if asked is None else self._connections.repeatable
