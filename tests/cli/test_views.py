@@ -46,6 +46,8 @@ def test_a_view_that_was_set_aside_is_named_with_its_entry_and_the_status_is_1(
     assert {(one["state"], one["position"], one["failed_at"]) for one in answer["views"]} == {("set-aside", 4, 5)}
     assert main(["views", "retry", str(log), "--view", "cohort"]) == 1
     assert capsys.readouterr().out.startswith("1 view tried again")
+    assert main(["views", "follow", str(log), "--once"]) == 1
+    assert "participant of NCT06245746 at position 5" in capsys.readouterr().out
 
 
 def test_before_the_first_rebuild_it_says_what_to_do(

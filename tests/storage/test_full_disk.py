@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 from shutil import which
 
@@ -12,11 +13,13 @@ from eventsourcing.persistence import StoredEvent
 from postgres_server import NO_SERVER, running
 from small_volume import SmallVolume, small_volume
 
-from trialdomain import LogUnusable
+from trialdomain import LogUnusable, backup, verify
+from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.leaves import with_leaves
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.postgres import connections
+from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import Appended, Command, ReadSet, Sealed, Store
 
 pytestmark = [
@@ -153,3 +156,20 @@ def test_a_server_that_becomes_read_only_refuses_and_is_read() -> None:
         assert not append(store, 1).repeated
         holds(store, 2)
         store.close()
+
+
+def test_a_backup_names_the_disk_that_is_full(tmp_path: Path) -> None:
+    """The log itself has room: it is only read."""
+    log = tmp_path / "log.db"
+    recorder = SQLiteStore(log)
+    simulate_in_bulk(recorder, seed=1, trial="T1", participants=25)
+    recorder.close()
+    with small_volume(1) as volume:
+        with pytest.raises(StoreFailed) as refused:
+            backup(log, volume.path / "backup.db")
+        assert str(refused.value) == (
+            f"{volume.path}/backup.db: database or disk is full: nothing was recorded; free space on the disk, and try "
+            f"again"
+        )
+        assert list(volume.path.iterdir()) == []
+    assert verify(log).ok

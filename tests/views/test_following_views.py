@@ -84,6 +84,21 @@ class TestOfEveryTrial:
         }
         assert all(row["looked_at"] for row in rows)
 
+    def test_about_is_made_again_where_it_was_dropped(self, trials: Trials, log: str) -> None:
+        """As where the tables of a log in PostgreSQL are dropped with CASCADE: about reads one of them."""
+        trials.views().rebuild()
+        before = rows_in(log, "about")
+        if log.startswith("postgresql"):
+            with connected(log) as connection:
+                ((schema,),) = connection.execute("SELECT current_schema() || '_views'")
+                connection.execute(f"DROP VIEW {schema}.about".encode())
+        else:
+            with closing(sqlite3.connect(log.replace("log.db", "log-views.db"))) as file:
+                file.execute("DROP VIEW about")
+        trials.views().rebuild()
+        positions = [(row["view"], row["trial"], row["position"]) for row in rows_in(log, "about")]
+        assert sorted(positions) == sorted((row["view"], row["trial"], row["position"]) for row in before)
+
 
 @pytest.mark.soak
 @pytest.mark.processes

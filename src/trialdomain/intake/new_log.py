@@ -12,6 +12,7 @@ from pathlib import Path
 from trialdomain.errors import LogUnusable
 from trialdomain.exchange import files
 from trialdomain.storage.copying import LogNotEmpty, copy_log
+from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.open_store import open_target, postgres_in, refuse_other_address
 from trialdomain.storage.own_folder import OwnFolder
 from trialdomain.storage.postgres.address import PostgresAddress
@@ -136,5 +137,10 @@ def new_log(target: Path | PostgresAddress, *, progress: Progress = ignore_progr
         return
     refuse_existing(target)
     with folder_beside(target) as beside:
-        yield beside / "log"
+        try:
+            yield beside / "log"
+        except StoreFailed as error:
+            if type(error) is not StoreFailed:
+                raise
+            raise StoreFailed(str(error).replace(str(beside / "log"), str(target))) from error
         give_name(beside / "log", target)

@@ -141,7 +141,7 @@ def _bundle_lines(manifest: Manifest) -> Iterator[str]:
     why = "" if manifest.why is None else f": {manifest.why}"
     yield f"  exported {manifest.at}{who}{why}"
     if manifest.recorded is None:
-        yield "  the export was not recorded: it was made from a file"
+        yield "  the export was not recorded: it was made from an exported file, or with the right to read only"
     if manifest.participants is not None:
         yield (
             "  the bundle cannot show that the newest entries of a participant are complete: compare with a bundle of "

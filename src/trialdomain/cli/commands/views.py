@@ -87,6 +87,8 @@ def _follow(arguments: argparse.Namespace) -> int:
     with _views(arguments) as views:
         if arguments.once:
             views.catch_up()
+            if any(one.state is State.SET_ASIDE for one in views.status()):
+                return _say(arguments, views)
         else:
             print_lines([f"following {arguments.log}: stop with Ctrl-C"])
             try:
@@ -105,5 +107,5 @@ def _views(arguments: argparse.Namespace) -> Iterator[Views]:
 def _say(arguments: argparse.Namespace, views: Views) -> int:
     """Print how far the views have come; return 1 if one was set aside."""
     found = views.status()
-    print_report(views_report(arguments.log, found, tables=views.place), as_json=arguments.json)
+    print_report(views_report(arguments.log, found, tables=views.place), as_json="json" in arguments and arguments.json)
     return int(any(one.state is State.SET_ASIDE for one in found))

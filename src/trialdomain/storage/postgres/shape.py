@@ -32,6 +32,7 @@ _TABLES = """
 SELECT CASE c.relkind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END
     || c.relname, CASE WHEN c.relkind = 'r' THEN c.relname ELSE '' END,
     concat_ws(' ', c.relkind::text, c.relpersistence::text, CASE WHEN c.relrowsecurity THEN 'row security' END,
+    CASE WHEN c.relforcerowsecurity THEN 'FORCED' END,
     CASE WHEN c.relkind = 'r' AND a.amname <> 'heap' THEN 'kept by ' || a.amname END, CASE WHEN EXISTS (
         SELECT FROM pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid
     ) AND c.relkind = 'r' THEN 'inherits' END,
@@ -93,6 +94,19 @@ _COLLATIONS = """
 SELECT 'collation ' || collname, '', collprovider::text FROM pg_collation
 WHERE collnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
 """
+_OTHERS = """
+SELECT kind || ' ' || name, '', '' FROM (
+    SELECT 'text search configuration', cfgname, cfgnamespace FROM pg_ts_config UNION ALL
+    SELECT 'text search dictionary', dictname, dictnamespace FROM pg_ts_dict UNION ALL
+    SELECT 'text search parser', prsname, prsnamespace FROM pg_ts_parser UNION ALL
+    SELECT 'text search template', tmplname, tmplnamespace FROM pg_ts_template UNION ALL
+    SELECT 'conversion', conname, connamespace FROM pg_conversion UNION ALL
+    SELECT 'operator family', opfname, opfnamespace FROM pg_opfamily UNION ALL
+    SELECT 'operator class', opcname, opcnamespace FROM pg_opclass
+) AS of_a_schema (kind, name, namespace)
+WHERE namespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)
+"""
+"""The other kinds of objects that a schema can have."""
 _ALL = (
     _TABLES,
     _COLUMNS,
@@ -106,6 +120,7 @@ _ALL = (
     _TYPES,
     _OPERATORS,
     _COLLATIONS,
+    _OTHERS,
 )
 
 

@@ -63,6 +63,8 @@ CREATE TABLE @.view_look (
     trial text COLLATE "C" PRIMARY KEY,
     looked_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
+"""
+_ABOUT = """
 CREATE VIEW @.about AS
     SELECT heads.trial, view, position, heads.size AS head, greatest(0, heads.size - position) AS lag,
         failed_at, why, looked_at
@@ -142,7 +144,9 @@ class PostgresViewTables:
                     raise ViewsUnusable(f"{self.place} has other tables, and no views: it was left as it is; empty it")
                 self._blank = not make  # another program has just made the schema
                 if make:
-                    self._run(_SCHEMA.replace("%LOG%", log))
+                    self._run(_SCHEMA)
+            if make and "about" not in found:  # also where it was dropped with the log's own tables
+                self._run(_ABOUT.replace("%LOG%", log))
 
     def _make_schema(self) -> None:
         try:

@@ -11,6 +11,7 @@ from trialdomain.storage.heads import BEGUN, KeptHead
 from trialdomain.storage.rows import command_in, counted, entry_in, is_number, name_in
 from trialdomain.storage.sqlite.bounds import page, whole
 from trialdomain.storage.sqlite.connections import Connections
+from trialdomain.storage.sqlite.file import code_of, translated
 from trialdomain.storage.sqlite.rows import head_of, version_of
 from trialdomain.storage.sqlite.schema import WITH_CURSORS
 from trialdomain.storage.sqlite.view_tables import SQLiteViewTables, views_file
@@ -207,7 +208,12 @@ class SQLiteReader:
 
         def work(connection: sqlite3.Connection) -> None:
             with closing(sqlite3.connect(path)) as target:
-                connection.backup(target)
+                try:
+                    connection.backup(target)
+                except sqlite3.OperationalError as error:
+                    if code_of(error) != sqlite3.SQLITE_FULL:
+                        raise
+                    raise translated(error, path) from error  # the log itself is only read
 
         self._connections.read(work)
 

@@ -56,10 +56,12 @@ CREATE TABLE view_look (
     head INTEGER NOT NULL,
     looked_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE VIEW about AS
+"""
+_ABOUT = """
+CREATE VIEW IF NOT EXISTS about AS
     SELECT view_progress.trial, view, position, head, max(0, head - position) AS lag, failed_at, why, looked_at
     FROM view_progress JOIN view_generation USING (view, generation) LEFT JOIN view_look USING (trial)
-    WHERE live;
+    WHERE live
 """
 _GENERATIONS = "SELECT view, generation, live, definition, beat_at FROM view_generation ORDER BY view, generation"
 _TRACKED = (
@@ -117,6 +119,7 @@ class SQLiteViewTables:
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
             self._refuse_other()
+            self._connection.execute(_ABOUT)  # also where somebody has dropped it
 
     def _is_blank(self) -> bool:
         """Say whether another program has just made the file, and nothing is in it yet."""

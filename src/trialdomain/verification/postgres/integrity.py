@@ -57,9 +57,14 @@ FULL JOIN (
 WHERE h.size IS DISTINCT FROM coalesce(e.last, 0) OR h.many <> 1 ORDER BY 1 LIMIT 1000
 """
 _COUNTER = """
-SELECT s.last_value, (SELECT max(id) FROM ONLY @.entries) FROM pg_catalog.pg_sequences AS s
+SELECT s.last_value, s.max_value, (SELECT max(id) FROM ONLY @.entries)
+FROM pg_catalog.pg_sequences AS s
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schemaname
+JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.sequencename
 WHERE s.schemaname = %s AND s.sequencename = 'entries_id_seq'
+    AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT, USAGE')
 """
+"""A counter that gave out no number yet has no last value; a role without the right sees none either."""
 _NUMBERED = """
 SELECT count(*), count(*) FILTER (WHERE id <> nth), count(*) FILTER (WHERE position <> nth_of_trial),
     count(*) FILTER (WHERE NOT EXISTS (
@@ -95,11 +100,18 @@ class Integrity:
         yield from self._indexes()
         if "heads" in self._tables:
             yield from self._sizes()
-        for counter, highest in self._ask(_COUNTER, self._schema):
-            if counter is not None and highest is not None and counter < highest:
+        for counter, most, highest in self._ask(_COUNTER, self._schema):
+            if highest is not None and (counter or 0) < highest:
+                at = "at its beginning" if counter is None else f"at {counter}"
                 why = (
-                    f"the counter of row numbers is at {counter}, but the last row has number {highest}: it was set "
-                    f"back, and the next appends would fail"
+                    f"the counter of row numbers is {at}, but the last row has number {highest}: it was set back, and "
+                    f"the next appends would fail"
+                )
+                yield Defect(what=What.STRUCTURE, why=why)
+            elif counter is not None and counter > most // 2:  # no log has given out as many
+                why = (
+                    f"the counter of row numbers is at {counter}, near its end, but the last row has number "
+                    f"{highest or 0}: it was set forward, and appends would fail"
                 )
                 yield Defect(what=What.STRUCTURE, why=why)
 
@@ -162,8 +174,10 @@ class Integrity:
             return None
         ((number, not_next, out_of_order, of_none),) = self._ask(_NUMBERED)
         if not_next:
-            ids = how_many(number, "notification id")
-            return f"the {ids} of the table numbered do not run from 1, each once: rows were removed or added"
+            return (
+                f"the notification ids of the table numbered, {number} in all, do not run from 1, each once: rows were "
+                f"removed or added"
+            )
         if of_none:
             return (
                 f"the table numbered gives {how_many(of_none, 'notification id')} to entries that the log does not have"
