@@ -50,6 +50,13 @@ def test_a_view_that_was_set_aside_is_named_with_its_entry_and_the_status_is_1(
     assert "participant of NCT06245746 at position 5" in capsys.readouterr().out
 
 
+def test_nothing_stays_beside_the_tables(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["rebuild"], ["status"], ["retry"], ["follow", "--once"], ["status"]):
+        assert main(["views", words[0], str(log), *words[1:]]) == 0
+        assert sorted(path.name for path in log.parent.iterdir()) == ["log-views.db", "log.db"]
+    capsys.readouterr()
+
+
 def test_before_the_first_rebuild_it_says_what_to_do(
     log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,7 +94,7 @@ class SQLiteViewTables:
         if not make and not file.exists():
             raise ViewsUnusable(f"{self.place} does not exist: the log has no views yet; rebuild them")
         with self._translated():
-            mode = "rwc" if make else "ro"
+            mode = "rwc" if make else "rw"  # who may only read cannot remove SQLite's files beside it at the end
             uri = f"{file.resolve().as_uri()}?mode={mode}"
             self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
         try:
@@ -109,6 +109,7 @@ class SQLiteViewTables:
         self._connection.execute("PRAGMA trusted_schema = OFF")
         self._refuse_other()  # before anything is written
         if not self._makes:
+            self._connection.execute("PRAGMA query_only = ON")
             return
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")  # what is lost with the power is made again
