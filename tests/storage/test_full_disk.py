@@ -1,11 +1,12 @@
 """The disk is full, or may only be read: nothing acknowledged is lost, nothing is half there, and a retry succeeds."""
 
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from shutil import which
+from shutil import copy, which
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from eventsourcing.persistence import StoredEvent
 from postgres_server import NO_SERVER, running
 from small_volume import SmallVolume, small_volume
 
-from trialdomain import LogUnusable, backup, verify
+from trialdomain import LogUnusable, Trials, backup, verify
 from trialdomain.simulate.bulk import simulate_in_bulk
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.leaves import with_leaves
@@ -21,6 +22,9 @@ from trialdomain.storage.open_store import open_store
 from trialdomain.storage.postgres import connections
 from trialdomain.storage.sqlite.store import SQLiteStore
 from trialdomain.storage.store import Appended, Command, ReadSet, Sealed, Store
+from trialdomain.storage.view_tables import ViewsUnusable
+from trialdomain.views import Views
+from trialdomain.views.views import State
 
 pytestmark = [
     pytest.mark.processes,
@@ -173,3 +177,21 @@ def test_a_backup_names_the_disk_that_is_full(tmp_path: Path) -> None:
         )
         assert list(volume.path.iterdir()) == []
     assert verify(log).ok
+
+
+def test_views_are_asked_about_where_nothing_can_be_written(tmp_path: Path) -> None:
+    log = tmp_path / "log.db"
+    recorder = SQLiteStore(log)
+    simulate_in_bulk(recorder, seed=1, trial="T1", participants=2)
+    recorder.close()
+    with small_volume(8) as volume:
+        moved = volume.path / "log.db"
+        copy(log, moved)
+        with Trials.open(moved) as trials:
+            trials.views().rebuild()
+        subprocess.run(["mount", "-o", "remount,ro", volume.path], check=True)
+        with closing(open_store(moved, readonly=True)) as store:
+            assert {one.state for one in Views(store).status()} == {State.CURRENT}
+            with pytest.raises(ViewsUnusable):
+                Views(store).rebuild()
+        assert sorted(path.name for path in volume.path.iterdir()) == ["log-views.db", "log.db"]

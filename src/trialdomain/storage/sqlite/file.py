@@ -253,8 +253,8 @@ def _next_after_misuse(error: sqlite3.Error) -> str | None:
     return "close the log, and open it again" if misused and not of_the_tables else None
 
 
-def code_of(error: sqlite3.Error) -> int:
-    """Return SQLite's primary error code; -1 of an error that Python's module raises by itself."""
+def code_of(error: BaseException | None) -> int:
+    """Return SQLite's primary error code; -1 of an error that is not SQLite's own."""
     code = int(getattr(error, "sqlite_errorcode", -1))
     return code if code < 0 else code & 0xFF
 

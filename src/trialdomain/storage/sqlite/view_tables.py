@@ -11,6 +11,7 @@ from time import time
 from typing import Any, TypeAlias
 
 from trialdomain.storage.errors import StoreFailed
+from trialdomain.storage.sqlite.file import code_of, file_uri, has_wal
 from trialdomain.storage.view_tables import (
     Cells,
     Generation,
@@ -93,17 +94,23 @@ class SQLiteViewTables:
         self.place, self._makes = str(file), make
         if not make and not file.exists():
             raise ViewsUnusable(f"{self.place} does not exist: the log has no views yet; rebuild them")
-        with self._translated():
-            mode = "rwc" if make else "rw"  # who may only read cannot remove SQLite's files beside it at the end
-            uri = f"{file.resolve().as_uri()}?mode={mode}"
-            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
-        try:
+        # Whoever may only read cannot remove SQLite's files beside it at the end. In a folder that cannot be written,
+        # SQLite can only read a file that nobody has open.
+        asking = {"mode": "rw"}, {"mode": "ro", "immutable": "1"}
+        for way in ({"mode": "rwc"},) if make else asking:
             with self._translated():
-                self._set_up()
-            self._opened = _identity(file)
-        except BaseException:
-            self.close()
-            raise
+                uri = file_uri(Path(os.path.realpath(file)), **way)
+                self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+            try:
+                with self._translated():
+                    self._set_up()
+                self._opened = _identity(file)
+            except BaseException as error:
+                self.close()
+                if way is asking[0] and code_of(error.__cause__) == sqlite3.SQLITE_CANTOPEN and not has_wal(file):
+                    continue
+                raise
+            return
 
     def _set_up(self) -> None:
         self._connection.execute("PRAGMA trusted_schema = OFF")
