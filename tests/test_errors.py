@@ -87,6 +87,7 @@ class TestCodes:
     def test_every_public_class_of_an_error_is_a_trial_error(self) -> None:
         apart = [kind.__name__ for kind in ALL if not issubclass(kind, TrialError)]
         assert sorted(apart) == [
+            "HelperLost",
             "InvariantBroken",
             "Malformed",
             "NotRecorded",
