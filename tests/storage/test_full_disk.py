@@ -162,12 +162,16 @@ def test_a_server_that_becomes_read_only_refuses_and_is_read() -> None:
         store.close()
 
 
+def recorded(log: Path, *, participants: int) -> Path:
+    recorder = SQLiteStore(log)
+    simulate_in_bulk(recorder, seed=1, trial="T1", participants=participants)
+    recorder.close()
+    return log
+
+
 def test_a_backup_names_the_disk_that_is_full(tmp_path: Path) -> None:
     """The log itself has room: it is only read."""
-    log = tmp_path / "log.db"
-    recorder = SQLiteStore(log)
-    simulate_in_bulk(recorder, seed=1, trial="T1", participants=25)
-    recorder.close()
+    log = recorded(tmp_path / "log.db", participants=25)
     with small_volume(1) as volume:
         with pytest.raises(StoreFailed) as refused:
             backup(log, volume.path / "backup.db")
@@ -180,10 +184,7 @@ def test_a_backup_names_the_disk_that_is_full(tmp_path: Path) -> None:
 
 
 def test_views_are_asked_about_where_nothing_can_be_written(tmp_path: Path) -> None:
-    log = tmp_path / "log.db"
-    recorder = SQLiteStore(log)
-    simulate_in_bulk(recorder, seed=1, trial="T1", participants=2)
-    recorder.close()
+    log = recorded(tmp_path / "log.db", participants=2)
     with small_volume(8) as volume:
         moved = volume.path / "log.db"
         copy(log, moved)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import attrs
 import pytest
 from site_desk import INVESTIGATOR, OPEN, Site
+from tampering import refit
 
 from trialdomain import HeadKey, SigningKey, Trials, TrialTree, Verified, verify
 from trialdomain.errors import LogUnusable
@@ -113,14 +114,6 @@ def seen(path: Path) -> bool:
 
 def with_keys(log: Logged) -> Verified:
     return verify(log.path, checkpoints=[("kept", log.note)], keys=[KEY.verifier], trial=TRIAL)
-
-
-def refit(connection: sqlite3.Connection) -> None:
-    """Give every entry the leaf that fits what stands there now, as whoever knows the rules would."""
-    rows = connection.execute("SELECT rowid, stream, version, name, state FROM entries").fetchall()
-    for number, stream, version, name, state in rows:
-        leaf = leaf_hash(stream=stream, version=version, topic=name, state=state)
-        connection.execute("UPDATE entries SET leaf = ? WHERE rowid = ?", (leaf, number))
 
 
 def recommand(connection: sqlite3.Connection) -> None:

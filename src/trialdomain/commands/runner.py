@@ -6,7 +6,7 @@ Under the lock, the store compares the read set, which is every stream that the 
 decision is taken again. The last attempt holds the lock, so that no command starves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain, repeat
 from random import uniform
@@ -274,7 +274,9 @@ class CommandRunner:
         )  # refuses an unstorable fact before the lock is taken
 
         # A store that compares the times itself calls again, where the last entry is newer than that of the snapshot.
-        looks = chain([snapshot.last_recorded] * self.store.compares_times, repeat(snapshot.last_recorded_now))
+        looks: Iterator[Callable[[], datetime | None]] = repeat(snapshot.last_recorded_now)
+        if self.store.compares_times:
+            looks = chain([snapshot.last_recorded], looks)
 
         def seal() -> list[StoredEvent]:
             if locked or not whole:

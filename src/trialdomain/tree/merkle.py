@@ -32,7 +32,7 @@ class Frontier:
 
     def add(self, leaf: bytes) -> None:
         """Append one leaf."""
-        self._push(leaf, height=0)
+        self.join((leaf, 0))
 
     def extend(self, leaves: Iterable[bytes]) -> Self:
         """Append leaves."""
@@ -41,9 +41,14 @@ class Frontier:
         return self
 
     def join(self, subtree: Subtree) -> None:
-        """Append a complete subtree that ``subtrees`` made of the next leaves."""
+        """Append a complete subtree that ``subtrees`` made of the next leaves; the size is a multiple of its width."""
         node, height = subtree
-        self._push(node, height=height)
+        before = self.size >> height
+        while before & 1:
+            node = parent(self._complete.pop(), node)
+            before >>= 1
+        self._complete.append(node)
+        self.size += 1 << height
 
     def root(self) -> bytes:
         """Return the root over all leaves so far, 32 bytes."""
@@ -59,15 +64,6 @@ class Frontier:
         other = Frontier()
         other.size, other._complete = self.size, list(self._complete)
         return other
-
-    def _push(self, node: bytes, *, height: int) -> None:
-        """Append a complete subtree; the size so far is a multiple of its width."""
-        before = self.size >> height
-        while before & 1:
-            node = parent(self._complete.pop(), node)
-            before >>= 1
-        self._complete.append(node)
-        self.size += 1 << height
 
 
 def root(leaves: Iterable[bytes]) -> bytes:

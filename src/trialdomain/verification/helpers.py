@@ -40,7 +40,7 @@ _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 """A process that does not ignore SIGPIPE would end with a helper that has ended."""
 _SPARE = 16
 """The descriptors that must be free beside those of the helpers, for the log itself."""
-_PYTHON = re.compile(r"(python|pypy)[0-9.]*[dt]?(\.exe)?", re.IGNORECASE)
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*[dt]?")
 _HELPING = "import sys; sys.path[:] = sys.argv[1:]; from trialdomain.verification.helping import main; main()"
 """What a helper runs: with the path of this process, and nothing from the current folder."""
 _FLAGS = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s", "no_site": "-S"}

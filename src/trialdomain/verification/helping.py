@@ -7,6 +7,7 @@ where it is not clean. It ends with its input: also where the verification was k
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from trialdomain.values.collector import garbage_collector_paused
@@ -28,13 +29,16 @@ def main() -> None:
 
 
 def _help(source: LogSource) -> None:
-    trial, check = None, None
-    for line in sys.stdin.buffer:
-        portion = portion_of(json.loads(line))
-        if check is None or portion.trial != trial:
-            trial, check = portion.trial, PortionsCheck(source, portion.trial, portion.read_from)
-        clean = check.clean(portion)
-        _answer(None if clean is None else clean.written())
+    with ExitStack() as closing:
+        trial, check = None, None
+        for line in sys.stdin.buffer:
+            portion = portion_of(json.loads(line))
+            if check is None or portion.trial != trial:
+                closing.close()  # the rows of the trial before
+                trial, check = portion.trial, PortionsCheck(source, portion.trial, portion.read_from)
+                closing.callback(check.close)
+            clean = check.clean(portion)
+            _answer(None if clean is None else clean.written())
 
 
 def _answer(answer: object) -> None:

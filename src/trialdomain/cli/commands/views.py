@@ -60,6 +60,7 @@ def add_views(commands: "argparse._SubParsersAction[Parser]") -> None:
         )
     retry.add_argument("--trial", metavar="ID", help="only the views of this trial")
     follow.add_argument("--once", action="store_true", help="stop when every view is up to date")
+    follow.set_defaults(json=False)
     for action in (status, rebuild, retry):
         action.add_argument("--json", action="store_true", help="answer in JSON")
 
@@ -87,14 +88,12 @@ def _follow(arguments: argparse.Namespace) -> int:
     with _views(arguments) as views:
         if arguments.once:
             views.catch_up()
-            if any(one.state is State.SET_ASIDE for one in views.status()):
-                return _say(arguments, views)
-        else:
-            print_lines([f"following {arguments.log}: stop with Ctrl-C"])
-            try:
-                views.follow()
-            except KeyboardInterrupt:
-                print_lines(["stopped"])
+            return _say(arguments, views, only_if_set_aside=True)
+        print_lines([f"following {arguments.log}: stop with Ctrl-C"])
+        try:
+            views.follow()
+        except KeyboardInterrupt:
+            print_lines(["stopped"])
     return 0
 
 
@@ -104,8 +103,10 @@ def _views(arguments: argparse.Namespace) -> Iterator[Views]:
         yield Views(log)
 
 
-def _say(arguments: argparse.Namespace, views: Views) -> int:
+def _say(arguments: argparse.Namespace, views: Views, *, only_if_set_aside: bool = False) -> int:
     """Print how far the views have come; return 1 if one was set aside."""
     found = views.status()
-    print_report(views_report(arguments.log, found, tables=views.place), as_json="json" in arguments and arguments.json)
-    return int(any(one.state is State.SET_ASIDE for one in found))
+    is_set_aside = any(one.state is State.SET_ASIDE for one in found)
+    if is_set_aside or not only_if_set_aside:
+        print_report(views_report(arguments.log, found, tables=views.place), as_json=arguments.json)
+    return int(is_set_aside)

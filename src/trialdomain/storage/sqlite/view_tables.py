@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.sqlite.file import code_of, file_uri, has_wal
+from trialdomain.storage.sqlite.place import identity
 from trialdomain.storage.view_tables import (
     Cells,
     Generation,
@@ -104,7 +105,7 @@ class SQLiteViewTables:
             try:
                 with self._translated():
                     self._set_up()
-                self._opened = _identity(file)
+                self._opened = identity(str(file))
             except BaseException as error:
                 self.close()
                 if way is asking[0] and code_of(error.__cause__) == sqlite3.SQLITE_CANTOPEN and not has_wal(file):
@@ -149,7 +150,7 @@ class SQLiteViewTables:
         Raises:
             StoreFailed: the file was moved or removed since it was opened; a follower opens it again.
         """
-        if _identity(self._file) != self._opened:
+        if identity(str(self._file)) != self._opened:
             raise StoreFailed(f"{self.place} was moved or removed: the views were not changed; try again")
         with self._translated():
             rows = [] if self._is_blank() else self._connection.execute(_GENERATIONS).fetchall()
@@ -326,15 +327,6 @@ class SQLiteViewTables:
             raise ViewsUnusable(
                 f"{self.place}: {error}: the views were not changed; check the file, and try again"
             ) from error
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    """Return the device and the number of a file; None if there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _converted(
