@@ -104,24 +104,34 @@ class Counted:
         return count(self.parts, self.book)
 
 
+@attrs.frozen(eq=False)
+class _OnDays:
+    """The part of each participant, on all of some days: most of a trial stays as it is from one day to the next."""
+
+    parts: Mapping[str, Part]
+    """By stream."""
+    first: date = date.min
+    last: date = date.max
+    changed: Collection[str] = ()
+    """The streams that have changed since."""
+
+
 @attrs.define(eq=False)
 class _Parts:
     """The last parts that were computed of each participant, by stream; threads share it, and only replace values."""
 
     of: dict[str, tuple[Part, ...]] | None = None
     """None before the participants are read for the first time."""
-    day: tuple[date, Mapping[str, Part], Collection[str]] | None = None
-    """The last day that was asked about, the part of each participant on it, and the streams that changed since."""
+    last: "_OnDays | None" = None
+    """The parts that were asked for last."""
 
     def after(self, changed: Collection[str]) -> "_Parts":
         """Return the parts without those of some streams, which are new or have changed."""
         if self.of is None:
             return _Parts()
         of = {**self.of, **dict.fromkeys(changed, ())}
-        if self.day is None:
-            return _Parts(of)
-        on, parts, stale = self.day
-        return _Parts(of, (on, parts, {*stale, *changed}))
+        last = self.last and attrs.evolve(self.last, changed={*self.last.changed, *changed})
+        return _Parts(of, last)
 
 
 @attrs.frozen(eq=False)
@@ -198,29 +208,30 @@ class Known:
     def parts(self, log: LogReader, book: Casebook, *, on: date) -> dict[str, Part]:
         """Return the part of each participant on a day, by stream; read and judge those that are not known."""
         turns, left_out = self.turns, self.left_out
-        kept, day = self._parts.of, self._parts.day
 
         def judged(stream: str, rows: Sequence[Row]) -> Part:
             case = case_of(stream, entries_of(stream, rows, leave_out=left_out), on=on)
             return Part.of(case, book, on=on, turns=turns)
 
+        kept = self._parts.of
         if kept is None:
             others = {*self.streams, access_stream(self.trial)}
             read = log.streams(self.trial, until=self.position, leave_out=others)
-            found = {stream: judged(stream, rows) for stream, rows in read if subject_of(stream) is not None}
-            self._parts.of = {stream: (part,) for stream, part in found.items()}
-        else:
-            found, asked = (dict(day[1]), day[2]) if day is not None and day[0] == on else ({}, kept)
-            for stream in asked:
-                known = kept[stream]
-                part = known[0] if known else None
-                if part is None or not part.first <= on <= part.last:
-                    part = next((one for one in known if one.first <= on <= one.last), None)
-                if part is None:
-                    part = judged(stream, log.stream(stream, until=self.position))
-                    kept[stream] = (part, *known)[:_DAYS]
-                found[stream] = part
-        self._parts.day = (on, found, ())
+            kept = {stream: (judged(stream, rows),) for stream, rows in read if subject_of(stream) is not None}
+            self._parts.of = kept
+        before = self._parts.last
+        if before is None or not before.first <= on <= before.last:
+            before = _OnDays({}, changed=kept)
+        found, first, last = dict(before.parts), before.first, before.last
+        for stream in before.changed:
+            known = kept[stream]
+            part = next((one for one in known if one.first <= on <= one.last), None)
+            if part is None:
+                part = judged(stream, log.stream(stream, until=self.position))
+                kept[stream] = (part, *known)[:_DAYS]
+            found[stream] = part
+            first, last = max(first, part.first), min(last, part.last)
+        self._parts.last = _OnDays(found, first, last)
         return dict(found)
 
     def keep_parts(self, parts: Mapping[str, Part]) -> None:

@@ -1,5 +1,6 @@
 """DLT counts: the DLT evaluation of every participant, and the tally of every dose level."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cached_property
@@ -178,6 +179,11 @@ class DltCounts:
     unassigned: tuple[Member, ...] = ()
     """Participants infused with an amount that belongs to no level: they are in no tally."""
 
+    @cached_property
+    def by_infusion(self) -> tuple[Member, ...]:
+        """The members in the order of their infusions; those who are not infused yet come last."""
+        return tuple(sorted(self.members, key=attrgetter("infusion_order")))
+
 
 @attrs.frozen
 class DltPart:
@@ -244,9 +250,9 @@ def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, 
         return DltCounts(tallies=(), members=())
     members = members_of(dlt_parts, book)
     most = held_by_record(book) if held is None else held
-    at: dict[Label | None, list[Member]] = {None: [], **{label: [] for label in book.protocol.labels}}
+    at = defaultdict[Label | None, list[Member]](list)
     for member in members:
-        at.setdefault(member.level, []).append(member)
+        at[member.level].append(member)
     unassigned = at[None]
     return DltCounts(
         tallies=tuple(_tally(level, at[level.label], most[level.label]) for level in book.protocol.levels),
@@ -479,7 +485,7 @@ def _cytopenia(found: Cytopenia) -> Dlt:
 def _tally(level: DoseLevel, members: Sequence[Member], held: int) -> Tally:
     """Count the members of a level."""
     evaluations = [member.standing.evaluation for member in members]
-    count = evaluations.count
+    count, gone = evaluations.count, Evaluation.NOT_EVALUABLE
     return Tally(
         level=level.label,
         place=level.level,
@@ -488,8 +494,8 @@ def _tally(level: DoseLevel, members: Sequence[Member], held: int) -> Tally:
         evaluable=count(Evaluation.EVALUABLE),
         dlts=len(members) - [member.dlt for member in members].count(None),
         pending=count(Evaluation.PENDING),
-        not_evaluable=count(Evaluation.NOT_EVALUABLE),
-        most_held=max(most_held([one is Evaluation.NOT_EVALUABLE for one in evaluations]), held),
+        not_evaluable=count(gone),
+        most_held=max(most_held([one is gone for one in evaluations]), held),
     )
 
 

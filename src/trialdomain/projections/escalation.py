@@ -1,9 +1,9 @@
 """The escalation state: the recommendation, the MTD, and the counts and evidence behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cached_property
-from operator import attrgetter
+from itertools import islice
 
 import attrs
 
@@ -117,8 +117,8 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
     in_turn = decision.level
     if cap is not None and decision.level is not None:
         in_turn = min(cap, decision.level, key=book.protocol.in_order)
-    infused_on = [m.infused_on.first for m in counts.members if m.infused_on and m.level == in_turn]
-    not_before = held_until(infused_on, book.protocol.stagger)
+    latest_two = islice(_infused_at(in_turn, counts), 2)  # a third would change nothing
+    not_before = held_until([on for on, _ in latest_two], book.protocol.stagger)
     hold = sentinel_hold(counts.members, book, level=in_turn, on=on)
     answered = decision
     if in_turn == decision.level:
@@ -144,17 +144,12 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
     """Return the input of a design, from the counts and from the recorded decisions."""
     return Situation(
         tallies=counts.tallies,
-        last_level=_last_level(counts.members, book.protocol.labels),
+        last_level=_last_level(counts.by_infusion, book.protocol.labels),
         awaited=tuple([awaited for member in counts.members if (awaited := member.awaited) is not None]),
         final_closings=final_closings(book),
         slots=opened_slots(book),
-        in_order=tuple(
-            [outcome for member in sorted(counts.members, key=_by_infusion) if (outcome := member.outcome) is not None]
-        ),
+        in_order=tuple([outcome for member in counts.by_infusion if (outcome := member.outcome) is not None]),
     )
-
-
-_by_infusion = attrgetter("infusion_order")
 
 
 def closed_levels(counts: DltCounts, book: Casebook) -> tuple[Label, ...]:
@@ -194,6 +189,11 @@ def slots_given(chosen: Decision, state: Escalation) -> int | None:
     return state.to_decide.slots if same else state.design.slots_at(chosen.level, state.situation)
 
 
+def _infused_at(level: Label | None, counts: DltCounts) -> Iterator[tuple[date, Member]]:
+    """Yield the days of the infusions at a level, and the participants; the latest first."""
+    return ((m.infused_on.first, m) for m in reversed(counts.by_infusion) if m.infused_on and m.level == level)
+
+
 def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
     """Hold escalation and the MTD until a decision names the participants with a DLT at an amount of no level."""
     named = {subject for entry in book.decisions for subject in entry.fact.basis.unassigned}
@@ -219,10 +219,7 @@ def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on:
     """Replace the recommendation by waiting if the time since the previous infusion is too short."""
     if decision.level is None or decision.action is Action.WAIT or until is None or on >= until:
         return decision
-    before = [m for m in counts.members if m.level == decision.level and m.infused_on]
-    last = max(before, key=lambda m: (m.infused_on.first if m.infused_on else on, m.infused_by or 0), default=None)
-    if last is None:
-        return decision
+    _, last = next(_infused_at(decision.level, counts))  # there is one: the day until which to wait is theirs
     because = Because(
         code=LimitCode.STAGGERED,
         text=f"the next infusion at level {decision.level} is not before {until}: wait until then",
@@ -269,7 +266,7 @@ def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
     )
 
 
-def _last_level(members: Sequence[Member], labels: Sequence[Label]) -> Label | None:
+def _last_level(by_infusion: Sequence[Member], labels: Sequence[Label]) -> Label | None:
     """Return the level of the latest infusion; of two infusions on one day, of the one recorded last."""
-    infused = [member for member in members if member.infused_on and member.level in labels]
-    return max(infused, key=_by_infusion).level if infused else None
+    latest = (member.level for member in reversed(by_infusion) if member.infused_on and member.level in labels)
+    return next(latest, None)
