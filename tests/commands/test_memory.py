@@ -271,10 +271,14 @@ class TestWhatChangesIt:
         for day, died in ((9, {"S001"}), (10, set()), (20, set()), (9, {"S001"})):
             assert counted(date(2026, 3, day)).deaths == died
 
+    @pytest.mark.parametrize("because", [True, False])
     def test_a_release_that_is_recorded_alone(
-        self, desk: Desk, store: Counting, counted: Callable[..., Counted]
+        self, desk: Desk, store: Counting, counted: Callable[..., Counted], *, because: bool
     ) -> None:
-        """As another writer may record it: S007 is enrolled, and then their slot is released, because of that entry."""
+        """As another writer may record it: S007 is enrolled, and then their slot is released.
+
+        It is recorded as a consequence of their enrollment, or of nothing: then no participant's stream has changed.
+        """
         desk.consent("S007", signed_on=EARLIER, form_version="1")
         desk.screen("S007", on=EARLIER)
         enrolled, *_ = desk.enroll("S007", on=EARLIER, level=1, deviation="more people than slots, for this test")
@@ -282,7 +286,7 @@ class TestWhatChangesIt:
         cause = EntryRef(enrolled.stream, enrolled.version)
         released = SlotReleased(subject="S007", why=Release.WITHDRAWN)
         stream = f"{OPEN.trial}/cohort/1"
-        meta = attrs.evolve(enrolled.meta, caused_by=cause)
+        meta = attrs.evolve(enrolled.meta, caused_by=cause if because else None)
         event = stored_of(stream, store.version(stream) + 1, released, meta)
         store.append(OPEN.trial, [Sealed(None, [event])])
         assert len(counted().counts.members) == 6

@@ -6,6 +6,7 @@ time. What is known at a position never changes, so threads share it. It is kept
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -23,7 +24,7 @@ from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.casebook import Case, Casebook, case_of, casebook_on
 from trialdomain.projections.deaths import RELATED_DEATHS
-from trialdomain.projections.dlt_counts import DLT_COUNTS, DltCounts, DltPart, count, dlt_part_of
+from trialdomain.projections.dlt_counts import DLT_COUNTS, Counting, DltCounts, DltPart, dlt_part_of
 from trialdomain.projections.trial_record import TrialRecord
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
@@ -75,6 +76,35 @@ class Part:
         return cls(case.stream, counted, RELATED_DEATHS.part(case, book, on), first, last)
 
 
+@attrs.define(eq=False)
+class Parts:
+    """The parts of all participants on some days, and what they add up to: most commands change nobody's part."""
+
+    __repr__ = in_short
+
+    of: Mapping[str, Part]
+    """By stream."""
+    first: date = date.min
+    """The first day on which all of them stay as they are."""
+    last: date = date.max
+    """The last day of that."""
+    changed: Collection[str] = ()
+    """The streams that have changed since."""
+    _last_count: tuple[Counting, DltCounts] | None = None
+
+    @cached_property
+    def counted(self) -> Sequence[DltPart]:
+        """What each participant contributes to the counts, in the order of the streams."""
+        return [self.of[stream].counted for stream in sorted(self.of)]
+
+    def count(self, book: Casebook) -> DltCounts:
+        """Count them, with the casebook of the trial and its cohorts; at most once in the same circumstances."""
+        now, last = Counting.of(book), self._last_count
+        if last is None or last[0] != now:
+            self._last_count = last = now, now.count(self.counted)
+        return last[1]
+
+
 @attrs.frozen(eq=False)
 class Counted:
     """The parts of all participants on a day, with the casebook of the trial and its cohorts."""
@@ -82,56 +112,48 @@ class Counted:
     __repr__ = in_short
 
     book: Casebook
-    parts: Sequence[DltPart]
-    deaths: frozenset[str]
-    """The participants who died of an event related to the infusion."""
+    _parts: Parts
+    on: date
 
     @classmethod
     def of(cls, book: Casebook, *, on: date) -> "Counted":
         """Read every case of a casebook."""
-        return cls.of_parts(book, {case.stream: Part.of(case, book, on=on) for case in book.cases}, on=on)
-
-    @classmethod
-    def of_parts(cls, book: Casebook, parts: Mapping[str, Part], *, on: date) -> "Counted":
-        """Take the parts of all participants, by stream."""
-        ordered = [parts[stream] for stream in sorted(parts)]
-        deaths = RELATED_DEATHS.whole([part.died for part in ordered], book, on)
-        return cls(book, [part.counted for part in ordered], deaths)
+        return cls(book, Parts({case.stream: Part.of(case, book, on=on) for case in book.cases}), on)
 
     @property
     def counts(self) -> DltCounts:
         """The DLT counts of every level."""
-        return count(self.parts, self.book)
+        return self._parts.count(self.book)
 
+    @property
+    def parts(self) -> Sequence[DltPart]:
+        """What each participant contributes to the counts, in the order of the streams."""
+        return self._parts.counted
 
-@attrs.frozen(eq=False)
-class _OnDays:
-    """The part of each participant, on all of some days: most of a trial stays as it is from one day to the next."""
-
-    parts: Mapping[str, Part]
-    """By stream."""
-    first: date = date.min
-    last: date = date.max
-    changed: Collection[str] = ()
-    """The streams that have changed since."""
+    @property
+    def deaths(self) -> frozenset[str]:
+        """The participants who died of an event related to the infusion."""
+        return RELATED_DEATHS.whole([part.died for part in self._parts.of.values()], self.book, self.on)
 
 
 @attrs.define(eq=False)
-class _Parts:
+class _Kept:
     """The last parts that were computed of each participant, by stream; threads share it, and only replace values."""
 
     of: dict[str, tuple[Part, ...]] | None = None
     """None before the participants are read for the first time."""
-    last: "_OnDays | None" = None
+    last: Parts | None = None
     """The parts that were asked for last."""
 
-    def after(self, changed: Collection[str]) -> "_Parts":
+    def after(self, changed: Collection[str]) -> "_Kept":
         """Return the parts without those of some streams, which are new or have changed."""
         if self.of is None:
-            return _Parts()
+            return _Kept()
         of = {**self.of, **dict.fromkeys(changed, ())}
-        last = self.last and attrs.evolve(self.last, changed={*self.last.changed, *changed})
-        return _Parts(of, last)
+        last = self.last
+        if last is not None and changed:
+            last = Parts(last.of, last.first, last.last, {*last.changed, *changed})
+        return _Kept(of, last)
 
 
 @attrs.frozen(eq=False)
@@ -149,7 +171,7 @@ class Known:
     record: TrialRecord
     folded: Mapping[Label, Cohort]
     """The cohorts; nobody applies an entry to them."""
-    _parts: _Parts = attrs.Factory(_Parts)
+    _kept: _Kept = attrs.Factory(_Kept)
 
     @classmethod
     def read(cls, log: LogReader, tail: StoredEntry) -> "Known":
@@ -199,30 +221,32 @@ class Known:
             streams[stream] = [*streams.get(stream, ()), *following]
             if (level := level_of(stream)) is not None:
                 folded[level] = _fold(folded[level].copied() if level in folded else Cohort(level), following)
-        return Known(self.trial, rows[-1].position, rows[-1], streams, record, folded, self._parts.after(changed))
+        return Known(self.trial, rows[-1].position, rows[-1], streams, record, folded, self._kept.after(changed))
 
     def book(self, on: date) -> Casebook:
         """Return the casebook of a day, without cases."""
         return casebook_on(self.record, _NOT_KEPT, on=on)
 
-    def parts(self, log: LogReader, book: Casebook, *, on: date) -> dict[str, Part]:
-        """Return the part of each participant on a day, by stream; read and judge those that are not known."""
+    def parts(self, log: LogReader, book: Casebook, *, on: date) -> Parts:
+        """Return the parts of all participants on a day; read and judge those that are not known."""
         turns, left_out = self.turns, self.left_out
 
         def judged(stream: str, rows: Sequence[Row]) -> Part:
             case = case_of(stream, entries_of(stream, rows, leave_out=left_out), on=on)
             return Part.of(case, book, on=on, turns=turns)
 
-        kept = self._parts.of
+        kept = self._kept.of
         if kept is None:
             others = {*self.streams, access_stream(self.trial)}
             read = log.streams(self.trial, until=self.position, leave_out=others)
             kept = {stream: (judged(stream, rows),) for stream, rows in read if subject_of(stream) is not None}
-            self._parts.of = kept
-        before = self._parts.last
+            self._kept.of = kept
+        before = self._kept.last
         if before is None or not before.first <= on <= before.last:
-            before = _OnDays({}, changed=kept)
-        found, first, last = dict(before.parts), before.first, before.last
+            before = Parts({}, changed=kept)
+        if not before.changed:
+            return before
+        found, first, last = dict(before.of), before.first, before.last
         for stream in before.changed:
             known = kept[stream]
             part = next((one for one in known if one.first <= on <= one.last), None)
@@ -231,13 +255,13 @@ class Known:
                 kept[stream] = (part, *known)[:_DAYS]
             found[stream] = part
             first, last = max(first, part.first), min(last, part.last)
-        self._parts.last = _OnDays(found, first, last)
-        return dict(found)
+        self._kept.last = parts = Parts(found, first, last)
+        return parts
 
     def keep_parts(self, parts: Mapping[str, Part]) -> None:
         """Keep the parts of all participants, by stream, where a caller has judged them already."""
-        if self._parts.of is None:
-            self._parts.of = {stream: (part,) for stream, part in parts.items()}
+        if self._kept.of is None:
+            self._kept.of = {stream: (part,) for stream, part in parts.items()}
 
     @property
     def turns(self) -> list[date]:

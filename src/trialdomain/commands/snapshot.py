@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 from trialdomain.aggregates.cohort import Cohort
 from trialdomain.aggregates.participant import PASSED_OVER, Participant
 from trialdomain.aggregates.trial import Trial, TrialUnknown
-from trialdomain.commands.memory import Counted, Known, Memory, Part, uncounted
+from trialdomain.commands.memory import Counted, Known, Memory, Part, Parts, uncounted
 from trialdomain.commands.site_time import placed
 from trialdomain.events.access import AccessRefused
 from trialdomain.events.entries import current_entries
@@ -125,12 +125,15 @@ class Snapshot:
         self._pass_over(known.left_out)
         book = known.book(on)
         parts = known.parts(self._log, book, on=on)
+        if not following:
+            return Counted(book, parts, on)
+        of = dict(parts.of)
         for stream, drafts in groupby(sorted(following, key=_stream_of), key=_stream_of):
             rows = self._log.stream(stream, until=self.position)
             recorded = entries_of(stream, rows, leave_out=known.left_out)
             entries = [*recorded, *self._as_entries(drafts, after=rows[-1][1] if rows else 0)]
-            parts[stream] = Part.of(case_of(stream, entries, on=on), book, on=on)
-        return Counted.of_parts(book, parts, on=on)
+            of[stream] = Part.of(case_of(stream, entries, on=on), book, on=on)
+        return Counted(book, Parts(of), on)
 
     def _as_known(self) -> Known:
         if self._known is None:

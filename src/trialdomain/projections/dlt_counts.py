@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from trialdomain.events.cohort import SlotReleased
 from trialdomain.events.participant import (
     AdverseEventFollowedUp,
     AdverseEventReported,
@@ -27,7 +28,7 @@ from trialdomain.events.participant import (
     Transfused,
     Withdrew,
 )
-from trialdomain.events.recorded import EntryRef
+from trialdomain.events.recorded import EntryRef, Recorded
 from trialdomain.limits.sentinel import Noted
 from trialdomain.projections.casebook import Case, Casebook
 from trialdomain.projections.view import EVERY_KIND
@@ -184,6 +185,16 @@ class DltCounts:
         """The members in the order of their infusions; those who are not infused yet come last."""
         return tuple(sorted(self.members, key=attrgetter("infusion_order")))
 
+    @cached_property
+    def awaited(self) -> tuple[Awaited, ...]:
+        """The outcomes that are awaited, in the order of the slots."""
+        return tuple([awaited for member in self.members if (awaited := member.awaited) is not None])
+
+    @cached_property
+    def outcomes(self) -> tuple[tuple[Label, bool | None], ...]:
+        """The outcomes of the members who give one, in the order of the infusions."""
+        return tuple([outcome for member in self.by_infusion if (outcome := member.outcome) is not None])
+
 
 @attrs.frozen
 class DltPart:
@@ -238,6 +249,57 @@ def dlt_part_of(case: Case, book: Casebook, *, on: date) -> DltPart:
     return DltPart(member, frozenset(cause for cause in causes if case.stands(cause)), turns)
 
 
+@attrs.frozen
+class Counting:
+    """All that a count takes from the trial and its cohorts: where two are equal, they count the same parts alike."""
+
+    protocol: TrialProtocol
+    releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
+    held: Mapping[Label, int]
+    """The peak number of slots in use at the same time, by level, as the cohorts recorded it."""
+
+    @classmethod
+    def of(cls, book: Casebook, *, held: Mapping[Label, int] | None = None) -> "Counting":
+        """Take it from a casebook.
+
+        Args:
+            book: the casebook, with the streams of the trial and of its cohorts.
+            held: the result of ``held_by_record`` for this book, if the caller has computed it already.
+        """
+        return cls(book.protocol, book.releases, held_by_record(book) if held is None else held)
+
+    def count(self, dlt_parts: Sequence[DltPart]) -> DltCounts:
+        """Count the parts of all participants; empty if the protocol has no DLT rule."""
+        if self.protocol.dlt is None:
+            return DltCounts(tallies=(), members=())
+        members = self.members(dlt_parts)
+        at = defaultdict[Label | None, list[Member]](list)
+        for member in members:
+            at[member.level].append(member)
+        unassigned = at[None]
+        return DltCounts(
+            tallies=tuple(_tally(level, at[level.label], self.held[level.label]) for level in self.protocol.levels),
+            members=tuple(member for member in members if member.level is not None) if unassigned else tuple(members),
+            unassigned=tuple(unassigned),
+        )
+
+    def members(self, dlt_parts: Sequence[DltPart]) -> list[Member]:
+        """Return the participants who were infused or hold a slot, in the order in which they took it."""
+        standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts if dlt_part.causes))
+        released: dict[tuple[Label, str], int] = {}
+        for level, entry in self.releases:
+            cause = entry.envelope.caused_by
+            if cause is None or subject_of(cause.stream) is None or cause in standing:
+                released[level, entry.fact.subject] = entry.position
+        found = [
+            member
+            for dlt_part in dlt_parts
+            if (member := dlt_part.member) is not None
+            and (member.infused_by is not None or not _gave_back(member, released))
+        ]
+        return sorted(found, key=attrgetter("held_from"))
+
+
 def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, int] | None = None) -> DltCounts:
     """Count the parts of all participants; empty if the protocol has no DLT rule.
 
@@ -246,36 +308,12 @@ def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, 
         book: the casebook, with the streams of the trial and of its cohorts.
         held: the result of ``held_by_record`` for this book, if the caller has computed it already.
     """
-    if book.protocol.dlt is None:
-        return DltCounts(tallies=(), members=())
-    members = members_of(dlt_parts, book)
-    most = held_by_record(book) if held is None else held
-    at = defaultdict[Label | None, list[Member]](list)
-    for member in members:
-        at[member.level].append(member)
-    unassigned = at[None]
-    return DltCounts(
-        tallies=tuple(_tally(level, at[level.label], most[level.label]) for level in book.protocol.levels),
-        members=tuple(member for member in members if member.level is not None) if unassigned else tuple(members),
-        unassigned=tuple(unassigned),
-    )
+    return Counting.of(book, held=held).count(dlt_parts)
 
 
 def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:
     """Return the participants who were infused or hold a slot, in the order in which they took it."""
-    standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts if dlt_part.causes))
-    released: dict[tuple[Label, str], int] = {}
-    for level, entry in book.releases:
-        cause = entry.envelope.caused_by
-        if cause is None or subject_of(cause.stream) is None or cause in standing:
-            released[level, entry.fact.subject] = entry.position
-    found = [
-        member
-        for dlt_part in dlt_parts
-        if (member := dlt_part.member) is not None
-        and (member.infused_by is not None or not _gave_back(member, released))
-    ]
-    return sorted(found, key=attrgetter("held_from"))
+    return Counting.of(book).members(dlt_parts)
 
 
 def _gave_back(member: Member, released: Mapping[tuple[Label, str], int]) -> bool:

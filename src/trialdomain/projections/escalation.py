@@ -145,10 +145,10 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
     return Situation(
         tallies=counts.tallies,
         last_level=_last_level(counts.by_infusion, book.protocol.labels),
-        awaited=tuple([awaited for member in counts.members if (awaited := member.awaited) is not None]),
+        awaited=counts.awaited,
         final_closings=final_closings(book),
         slots=opened_slots(book),
-        in_order=tuple([outcome for member in counts.by_infusion if (outcome := member.outcome) is not None]),
+        in_order=counts.outcomes,
     )
 
 

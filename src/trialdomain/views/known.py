@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from trialdomain.aggregates.cohort import Cohort
-from trialdomain.commands.memory import Counted, Known, Part
+from trialdomain.commands.memory import Known, Part
 from trialdomain.events.entries import Current, current
 from trialdomain.events.recorded import Entry, Recorded
 from trialdomain.projections.casebook import Case, Casebook, case_of_current
@@ -136,8 +136,8 @@ class KnownTrial:
             book = self.book(day)
             parts = self._known.parts(self._log, book, on=day)
             turns = (one for one in (*self.turns, *self._decided) if one >= day)
-            last = min([LAST_DAY, *(part.last for part in parts.values()), *turns])
-            yield Span(day, last, Counted.of_parts(book, parts, on=day).counts)
+            last = min([LAST_DAY, *(part.last for part in parts.of.values()), *turns])
+            yield Span(day, last, parts.count(book))
             day = last + _DAY
 
     def endpoints(self, protocol: TrialProtocol) -> EndpointsView:
