@@ -100,8 +100,9 @@ class LargeTrial:
         return timed(lambda: self.desk.assess_dlt_window(subject, on=self._today))
 
     def decide(self) -> float:
-        """Record a decision about the dose, as the design recommends it."""
+        """Record a decision about the dose, as the design recommends it, after something new is known of somebody."""
         self.now += timedelta(days=1)
+        self.report()
         return timed(lambda: self.desk.decide_escalation(on=self._today))
 
 
