@@ -24,7 +24,7 @@ from trialdomain.events.registry import NAMES
 from trialdomain.events.trial import ProtocolAmended, TrialRegistered
 from trialdomain.projections.casebook import Case, Casebook, case_of, casebook_on
 from trialdomain.projections.deaths import RELATED_DEATHS
-from trialdomain.projections.dlt_counts import DLT_COUNTS, Counting, DltCounts, DltPart, dlt_part_of
+from trialdomain.projections.dlt_counts import DLT_COUNTS, CountBasis, DltCounts, DltPart, dlt_part_of
 from trialdomain.projections.trial_record import TrialRecord
 from trialdomain.protocol.trial_protocol import TrialProtocol
 from trialdomain.storage.mapper import entries_of, entry_of
@@ -78,30 +78,29 @@ class Part:
 
 @attrs.define(eq=False)
 class Parts:
-    """The parts of all participants on some days, and what they add up to: most commands change nobody's part."""
+    """The parts of all participants on some days, and what they add up to, as it was asked for last."""
 
     __repr__ = in_short
 
     of: Mapping[str, Part]
     """By stream."""
-    first: date = date.min
-    """The first day on which all of them stay as they are."""
-    last: date = date.max
-    """The last day of that."""
+    first: date
+    last: date
+    """From the first to the last of these days, none of the parts changes; there may be more such days."""
     changed: Collection[str] = ()
     """The streams that have changed since."""
-    _last_count: tuple[Counting, DltCounts] | None = None
+    _last_count: tuple[CountBasis, DltCounts] | None = None
 
     @cached_property
-    def counted(self) -> Sequence[DltPart]:
+    def dlt_parts(self) -> Sequence[DltPart]:
         """What each participant contributes to the counts, in the order of the streams."""
-        return [self.of[stream].counted for stream in sorted(self.of)]
+        return tuple([self.of[stream].counted for stream in sorted(self.of)])
 
     def count(self, book: Casebook) -> DltCounts:
-        """Count them, with the casebook of the trial and its cohorts; at most once in the same circumstances."""
-        now, last = Counting.of(book), self._last_count
-        if last is None or last[0] != now:
-            self._last_count = last = now, now.count(self.counted)
+        """Count them, with the casebook of the trial and its cohorts; not again if that takes the same as last time."""
+        basis, last = CountBasis.of(book), self._last_count
+        if last is None or last[0] != basis:
+            self._last_count = last = basis, basis.count(self.dlt_parts)
         return last[1]
 
 
@@ -118,7 +117,7 @@ class Counted:
     @classmethod
     def of(cls, book: Casebook, *, on: date) -> "Counted":
         """Read every case of a casebook."""
-        return cls(book, Parts({case.stream: Part.of(case, book, on=on) for case in book.cases}), on)
+        return cls(book, Parts({case.stream: Part.of(case, book, on=on) for case in book.cases}, on, on), on)
 
     @property
     def counts(self) -> DltCounts:
@@ -128,7 +127,7 @@ class Counted:
     @property
     def parts(self) -> Sequence[DltPart]:
         """What each participant contributes to the counts, in the order of the streams."""
-        return self._parts.counted
+        return self._parts.dlt_parts
 
     @property
     def deaths(self) -> frozenset[str]:
@@ -243,7 +242,7 @@ class Known:
             self._kept.of = kept
         before = self._kept.last
         if before is None or not before.first <= on <= before.last:
-            before = Parts({}, changed=kept)
+            before = Parts({}, date.min, date.max, changed=kept)
         if not before.changed:
             return before
         found, first, last = dict(before.of), before.first, before.last

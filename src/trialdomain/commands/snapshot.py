@@ -133,7 +133,7 @@ class Snapshot:
             recorded = entries_of(stream, rows, leave_out=known.left_out)
             entries = [*recorded, *self._as_entries(drafts, after=rows[-1][1] if rows else 0)]
             of[stream] = Part.of(case_of(stream, entries, on=on), book, on=on)
-        return Counted(book, Parts(of), on)
+        return Counted(book, Parts(of, on, on), on)
 
     def _as_known(self) -> Known:
         if self._known is None:

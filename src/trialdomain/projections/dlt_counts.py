@@ -250,29 +250,24 @@ def dlt_part_of(case: Case, book: Casebook, *, on: date) -> DltPart:
 
 
 @attrs.frozen
-class Counting:
+class CountBasis:
     """All that a count takes from the trial and its cohorts: where two are equal, they count the same parts alike."""
 
     protocol: TrialProtocol
     releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
     held: Mapping[Label, int]
-    """The peak number of slots in use at the same time, by level, as the cohorts recorded it."""
+    """The result of ``held_by_record``."""
 
     @classmethod
-    def of(cls, book: Casebook, *, held: Mapping[Label, int] | None = None) -> "Counting":
-        """Take it from a casebook.
-
-        Args:
-            book: the casebook, with the streams of the trial and of its cohorts.
-            held: the result of ``held_by_record`` for this book, if the caller has computed it already.
-        """
-        return cls(book.protocol, book.releases, held_by_record(book) if held is None else held)
+    def of(cls, book: Casebook) -> "CountBasis":
+        """Take it from a casebook, with the streams of the trial and of its cohorts."""
+        return cls(book.protocol, book.releases, held_by_record(book))
 
     def count(self, dlt_parts: Sequence[DltPart]) -> DltCounts:
         """Count the parts of all participants; empty if the protocol has no DLT rule."""
         if self.protocol.dlt is None:
             return DltCounts(tallies=(), members=())
-        members = self.members(dlt_parts)
+        members = _members(dlt_parts, self.releases)
         at = defaultdict[Label | None, list[Member]](list)
         for member in members:
             at[member.level].append(member)
@@ -283,22 +278,6 @@ class Counting:
             unassigned=tuple(unassigned),
         )
 
-    def members(self, dlt_parts: Sequence[DltPart]) -> list[Member]:
-        """Return the participants who were infused or hold a slot, in the order in which they took it."""
-        standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts if dlt_part.causes))
-        released: dict[tuple[Label, str], int] = {}
-        for level, entry in self.releases:
-            cause = entry.envelope.caused_by
-            if cause is None or subject_of(cause.stream) is None or cause in standing:
-                released[level, entry.fact.subject] = entry.position
-        found = [
-            member
-            for dlt_part in dlt_parts
-            if (member := dlt_part.member) is not None
-            and (member.infused_by is not None or not _gave_back(member, released))
-        ]
-        return sorted(found, key=attrgetter("held_from"))
-
 
 def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, int] | None = None) -> DltCounts:
     """Count the parts of all participants; empty if the protocol has no DLT rule.
@@ -308,12 +287,29 @@ def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, 
         book: the casebook, with the streams of the trial and of its cohorts.
         held: the result of ``held_by_record`` for this book, if the caller has computed it already.
     """
-    return Counting.of(book, held=held).count(dlt_parts)
+    basis = CountBasis.of(book) if held is None else CountBasis(book.protocol, book.releases, held)
+    return basis.count(dlt_parts)
 
 
 def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:
     """Return the participants who were infused or hold a slot, in the order in which they took it."""
-    return Counting.of(book).members(dlt_parts)
+    return _members(dlt_parts, book.releases)
+
+
+def _members(dlt_parts: Sequence[DltPart], releases: Sequence[tuple[Label, Recorded[SlotReleased]]]) -> list[Member]:
+    standing = frozenset[EntryRef]().union(*(dlt_part.causes for dlt_part in dlt_parts if dlt_part.causes))
+    released: dict[tuple[Label, str], int] = {}
+    for level, entry in releases:
+        cause = entry.envelope.caused_by
+        if cause is None or subject_of(cause.stream) is None or cause in standing:
+            released[level, entry.fact.subject] = entry.position
+    found = [
+        member
+        for dlt_part in dlt_parts
+        if (member := dlt_part.member) is not None
+        and (member.infused_by is not None or not _gave_back(member, released))
+    ]
+    return sorted(found, key=attrgetter("held_from"))
 
 
 def _gave_back(member: Member, released: Mapping[tuple[Label, str], int]) -> bool:

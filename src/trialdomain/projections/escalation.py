@@ -117,12 +117,12 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
     in_turn = decision.level
     if cap is not None and decision.level is not None:
         in_turn = min(cap, decision.level, key=book.protocol.in_order)
-    latest_two = islice(_infused_at(in_turn, counts), 2)  # a third would change nothing
-    not_before = held_until([on for on, _ in latest_two], book.protocol.stagger)
+    infused = list(islice(_infused_at(in_turn, counts), 2))  # a third would change nothing
+    not_before = held_until([m.infused_on.first for m in infused if m.infused_on], book.protocol.stagger)
     hold = sentinel_hold(counts.members, book, level=in_turn, on=on)
     answered = decision
     if in_turn == decision.level:
-        answered = _staggered(_watched(decision, counts, hold, not_before, on=on), counts, not_before, on=on)
+        answered = _staggered(_watched(decision, counts, hold, not_before, on=on), infused, not_before, on=on)
     return Escalation(
         protocol=book.protocol,
         spec=spec,
@@ -189,9 +189,9 @@ def slots_given(chosen: Decision, state: Escalation) -> int | None:
     return state.to_decide.slots if same else state.design.slots_at(chosen.level, state.situation)
 
 
-def _infused_at(level: Label | None, counts: DltCounts) -> Iterator[tuple[date, Member]]:
-    """Yield the days of the infusions at a level, and the participants; the latest first."""
-    return ((m.infused_on.first, m) for m in reversed(counts.by_infusion) if m.infused_on and m.level == level)
+def _infused_at(level: Label | None, counts: DltCounts) -> Iterator[Member]:
+    """Iterate over the participants who were infused at a level, the latest first."""
+    return (member for member in reversed(counts.by_infusion) if member.infused_on and member.level == level)
 
 
 def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
@@ -215,16 +215,15 @@ def _why_unnamed(what: str, subjects: Sequence[str]) -> Because:
     return Because(code=LimitCode.UNASSIGNED_DLT, text=text)
 
 
-def _staggered(decision: Decision, counts: DltCounts, until: date | None, *, on: date) -> Decision:
+def _staggered(decision: Decision, infused: Sequence[Member], until: date | None, *, on: date) -> Decision:
     """Replace the recommendation by waiting if the time since the previous infusion is too short."""
     if decision.level is None or decision.action is Action.WAIT or until is None or on >= until:
         return decision
-    _, last = next(_infused_at(decision.level, counts))  # there is one: the day until which to wait is theirs
     because = Because(
         code=LimitCode.STAGGERED,
         text=f"the next infusion at level {decision.level} is not before {until}: wait until then",
     )
-    awaited = Awaited(level=decision.level, subject=last.subject, until=until)
+    awaited = Awaited(level=decision.level, subject=infused[0].subject, until=until)
     return attrs.evolve(decision, action=Action.WAIT, waiting_for=(awaited,), because=because)
 
 

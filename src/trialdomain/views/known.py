@@ -136,6 +136,7 @@ class KnownTrial:
             book = self.book(day)
             parts = self._known.parts(self._log, book, on=day)
             turns = (one for one in (*self.turns, *self._decided) if one >= day)
+            # Not parts.last, which depends on the days that were asked about before.
             last = min([LAST_DAY, *(part.last for part in parts.of.values()), *turns])
             yield Span(day, last, parts.count(book))
             day = last + _DAY
