@@ -411,8 +411,9 @@ class TestStagger:
             "is not before 2026-03-09",
         )
         staggered.on(7).desk.infuse("S002", level=1, started_at=day(7))
+        waits_for = staggered.on(8).state().decision.waiting_for
+        assert [(one.subject, one.until) for one in waits_for] == [("S002", day(9))]
         staggered.admit("S003")
-        staggered.on(8)
         refused(
             staggered,
             StaggerNotKept,
@@ -420,6 +421,14 @@ class TestStagger:
             "is not before 2026-03-11",
         )
         staggered.on(9).desk.infuse("S003", level=1, started_at=day(9))
+
+    def test_the_next_waits_for_who_was_infused_last_and_not_for_who_took_the_last_slot(self, staggered: Site) -> None:
+        """S001 takes a slot first, and is infused a week after S002: two days after S001, the next may be infused."""
+        staggered.admit("S001")
+        staggered.treat("S002")
+        staggered.on(7).desk.infuse("S001", level=1, started_at=day(7))
+        waits_for = staggered.on(8).state().decision.waiting_for
+        assert [(one.subject, one.until) for one in waits_for] == [("S001", day(9))]
 
     def test_without_one_nobody_waits(self, site: Site) -> None:
         site.treat("S001", "S002")
