@@ -253,6 +253,8 @@ def dlt_part_of(case: Case, book: Casebook, *, on: date) -> DltPart:
 class CountBasis:
     """All that a count takes from the trial and its cohorts: where two are equal, they count the same parts alike."""
 
+    __repr__ = in_short
+
     protocol: TrialProtocol
     releases: Sequence[tuple[Label, Recorded[SlotReleased]]]
     held: Mapping[Label, int]
