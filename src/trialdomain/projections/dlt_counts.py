@@ -281,16 +281,14 @@ class CountBasis:
         )
 
 
-def count(dlt_parts: Sequence[DltPart], book: Casebook, *, held: Mapping[Label, int] | None = None) -> DltCounts:
+def count(dlt_parts: Sequence[DltPart], book: Casebook) -> DltCounts:
     """Count the parts of all participants; empty if the protocol has no DLT rule.
 
     Args:
         dlt_parts: one for each participant.
         book: the casebook, with the streams of the trial and of its cohorts.
-        held: the result of ``held_by_record`` for this book, if the caller has computed it already.
     """
-    basis = CountBasis.of(book) if held is None else CountBasis(book.protocol, book.releases, held)
-    return basis.count(dlt_parts)
+    return CountBasis.of(book).count(dlt_parts)
 
 
 def members_of(dlt_parts: Sequence[DltPart], book: Casebook) -> list[Member]:

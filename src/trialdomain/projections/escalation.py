@@ -117,7 +117,7 @@ def escalation_of(counts: DltCounts, book: Casebook, *, on: date, forecasting: b
     in_turn = decision.level
     if cap is not None and decision.level is not None:
         in_turn = min(cap, decision.level, key=book.protocol.in_order)
-    infused = list(islice(_infused_at(in_turn, counts), 2))  # a third would change nothing
+    infused = list(islice(_infused_at([in_turn], counts), 2))  # a third would change nothing
     not_before = held_until([m.infused_on.first for m in infused if m.infused_on], book.protocol.stagger)
     hold = sentinel_hold(counts.members, book, level=in_turn, on=on)
     answered = decision
@@ -144,7 +144,7 @@ def situation_of(counts: DltCounts, book: Casebook) -> Situation:
     """Return the input of a design, from the counts and from the recorded decisions."""
     return Situation(
         tallies=counts.tallies,
-        last_level=_last_level(counts.by_infusion, book.protocol.labels),
+        last_level=next((member.level for member in _infused_at(book.protocol.labels, counts)), None),
         awaited=counts.awaited,
         final_closings=final_closings(book),
         slots=opened_slots(book),
@@ -189,9 +189,9 @@ def slots_given(chosen: Decision, state: Escalation) -> int | None:
     return state.to_decide.slots if same else state.design.slots_at(chosen.level, state.situation)
 
 
-def _infused_at(level: Label | None, counts: DltCounts) -> Iterator[Member]:
-    """Iterate over the participants who were infused at a level, the latest first."""
-    return (member for member in reversed(counts.by_infusion) if member.infused_on and member.level == level)
+def _infused_at(levels: Sequence[Label | None], counts: DltCounts) -> Iterator[Member]:
+    """Iterate over those who were infused at some levels, the latest first; of one day, first who was recorded last."""
+    return (member for member in reversed(counts.by_infusion) if member.infused_on and member.level in levels)
 
 
 def _unnamed(decision: Decision, counts: DltCounts, book: Casebook) -> Decision:
@@ -263,9 +263,3 @@ def final_closings(book: Casebook) -> tuple[FinalClosing, ...]:
         for level in entry.fact.recommended.closed_levels
         if book.reopened.get(level, 0) < book.places[entry.position]
     )
-
-
-def _last_level(by_infusion: Sequence[Member], labels: Sequence[Label]) -> Label | None:
-    """Return the level of the latest infusion; of two infusions on one day, of the one recorded last."""
-    latest = (member.level for member in reversed(by_infusion) if member.infused_on and member.level in labels)
-    return next(latest, None)

@@ -25,10 +25,9 @@ from trialdomain.events.participant import AdverseEventFollowedUp, Enrolled, Inf
 from trialdomain.events.recorded import Recorded
 from trialdomain.events.trial import MtdDeclared, MtdNotEstablished, ProtocolAmended, TrialClosed, TrialRegistered
 from trialdomain.projections.casebook import Casebook, case_of_current, casebook_of
-from trialdomain.projections.dlt_counts import DltPart, count, dlt_part_of, held_by_record
+from trialdomain.projections.dlt_counts import CountBasis, DltPart, dlt_part_of
 from trialdomain.projections.escalation import Escalation, escalation_of
 from trialdomain.protocol.conduct_rules import Stagger
-from trialdomain.values.clinical.level import Label
 from trialdomain.values.given.in_short import in_short
 from trialdomain.values.ids import subject_of
 
@@ -64,7 +63,7 @@ class DesignAnswer:
 @attrs.frozen
 class _Book:
     book: Casebook
-    held: Mapping[Label, int]
+    basis: CountBasis
     recruitment_ended: bool
     conclusion: MtdDeclared | MtdNotEstablished | None
 
@@ -211,7 +210,7 @@ class Hindsight:
 
     def _ask(self, dlt_parts: Sequence[DltPart], of_trial: Positions) -> DesignAnswer:
         read = self._book(of_trial)
-        counts = count(dlt_parts, read.book, held=read.held)
+        counts = read.basis.count(dlt_parts)
         state = escalation_of(counts, read.book, on=self._moment.on, forecasting=False)
         return DesignAnswer(state, read.recruitment_ended, read.conclusion)
 
@@ -222,7 +221,7 @@ class Hindsight:
             ended = any(isinstance(fact, TrialClosed) for fact in facts)
             conclusion = next((fact for fact in facts if isinstance(fact, MtdDeclared | MtdNotEstablished)), None)
             book = casebook_of(streams, (), on=self._moment.on)
-            self._books[of_trial] = _Book(book, held_by_record(book), ended, conclusion)
+            self._books[of_trial] = _Book(book, CountBasis.of(book), ended, conclusion)
         return self._books[of_trial]
 
 
