@@ -26,6 +26,7 @@ from view_rows import all_rows, made_anew, rows_in
 from trialdomain import InputInvalid, Trials, backup, restore, verify
 from trialdomain.storage.errors import StoreClosed
 from trialdomain.storage.open_store import open_store
+from trialdomain.storage.sqlite.view_tables import SQLiteViewTables
 from trialdomain.storage.view_tables import Column, Kind, ViewsUnusable
 from trialdomain.views import KnownParticipant, KnownTrial, Row, TableView, Views
 from trialdomain.views.views import State
@@ -686,6 +687,27 @@ def test_a_file_of_views_that_is_removed_is_made_again(tmp_path: Path, monkeypat
         stop.set()
         following.join()
     assert [row["participant"] for row in rows_in(log, "participant")] == ["S001"]
+
+
+def test_a_file_that_another_process_makes_while_it_is_looked_at_is_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process makes its tables between two of the questions by which a file is recognized."""
+    log = tmp_path / "log.db"
+    (tmp_path / "log-views.db").touch()
+    asked, made = SQLiteViewTables._is_empty, list[bool]()  # noqa: SLF001 - the moment between two questions
+
+    def is_empty(tables: SQLiteViewTables) -> bool:
+        if not made:
+            made.append(True)
+            SQLiteViewTables(log, make=True).close()
+        return asked(tables)
+
+    monkeypatch.setattr(SQLiteViewTables, "_is_empty", is_empty)
+    tables = SQLiteViewTables(log, make=False)
+    assert tables.generations() == []
+    tables.close()
+    assert made == [True]
 
 
 def damage(log: str, position: int) -> None:

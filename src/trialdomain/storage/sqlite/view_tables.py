@@ -139,9 +139,13 @@ class SQLiteViewTables:
 
     def _refuse_other(self) -> None:
         """Refuse a file that has something else."""
+        if (
+            self._is_empty()
+        ):  # asked first: the numbers come with the first table, perhaps from another process just now
+            return
         (found,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if not self._is_empty() and (found, version) != (APPLICATION_ID, _VERSION):
+        if (found, version) != (APPLICATION_ID, _VERSION):
             raise ViewsUnusable(f"{self.place} is not a file of views of this version: move it away, and rebuild them")
 
     def generations(self) -> list[Generation]:
