@@ -24,21 +24,27 @@ KEY = SigningKey.generate("writer")
 
 @contextmanager
 def recorded(address: str, seed: int, begin: datetime, *, signed: bool) -> Iterator[None]:
-    """Record the same acts, with the same clock and the same ids, in a log."""
-    ids, seconds = count(1), count()
+    """Record the same acts, at the same times and with the same ids, in a log.
+
+    The clock goes on between two acts only. Each store reads it as often as it has to: PostgreSQL asks again for a time
+    that came late.
+    """
+    ids, seconds = count(1), 0
     heads = HeadKey(KEY) if signed else None
     with Trials.open(
         address,
-        clock=lambda: begin + timedelta(seconds=next(seconds)),
+        clock=lambda: begin + timedelta(seconds=seconds),
         new_id=lambda: f"id-{next(ids)}",
         heads=heads,
     ) as trials:
         desk = trials.register(PROTOCOL, by=INVESTIGATOR).acting(INVESTIGATOR)
         for subject in concurrent_run.SUBJECTS[:-3]:
+            seconds += 1
             desk.consent(subject, signed_on=begin.date() - timedelta(days=40), form_version="1")
             desk.screen(subject, on=begin.date() - timedelta(days=40))
         actor = Actor(trials, Random(seed), "one", lambda _: None)  # noqa: S311 - the same each time, no secret
         for number in range(60):
+            seconds += 1
             actor.act(number)
         yield
 
