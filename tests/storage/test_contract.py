@@ -99,8 +99,10 @@ class TestAppending:
             return events("T1", 1)
 
         store.append("T1", [Sealed(command("c1"), seal)])
+        first = list(asked)  # a store that compares the times asks again where an append came late
         store.append("T1", [Sealed(command("c1"), seal)])
-        assert (asked, store.head("T1")) == ([1], 1)
+        assert (asked, store.head("T1")) == (first, 1)
+        assert first == [1] or store.compares_times
 
     @pytest.mark.parametrize("versions", [(2,), (1, 3), (1, 1), (1, 2, 2)])
     def test_a_gap_or_a_repetition_in_a_stream_records_nothing(self, store: Store, versions: tuple[int, ...]) -> None:

@@ -119,16 +119,17 @@ CREATE FUNCTION @.append(
     OUT outcome text, OUT at_head bigint, OUT told_now timestamptz,
     OUT found_stream text, OUT found_version bigint,
     OUT found_request bytea, OUT found_first bigint, OUT found_last bigint
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+SET lock_timeout = '30s' AS $$
 DECLARE
     kept_note text;
+    is_fit boolean;
     is_begun boolean;
     is_kept boolean := false;
     kept bigint;
     there bigint;
     added bigint := cardinality(of_streams);
 BEGIN
-    PERFORM set_config('lock_timeout', '30s', true);
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
@@ -156,14 +157,14 @@ BEGIN
         outcome := 'older';
         RETURN;
     END IF;
-    IF at_head > 0 AND NOT EXISTS (SELECT FROM @.entries WHERE entries.trial = of_trial AND entries.position = at_head)
-        OR EXISTS (SELECT FROM @.entries WHERE entries.trial = of_trial AND entries.position = at_head + 1) THEN
+    SELECT (at_head = 0 OR EXISTS (SELECT FROM @.entries WHERE entries.trial = of_trial AND entries.position = at_head))
+            AND NOT EXISTS (SELECT FROM @.entries WHERE entries.trial = of_trial AND entries.position = at_head + 1),
+        EXISTS (SELECT FROM @.commands WHERE commands.trial = of_trial AND commands.command = 'heads begun')
+        INTO is_fit, is_begun;
+    IF NOT is_fit THEN
         outcome := 'unfit';
         RETURN;
     END IF;
-    is_begun := EXISTS (
-        SELECT FROM @.commands WHERE commands.trial = of_trial AND commands.command = 'heads begun'
-    );
     IF head_note IS NULL AND is_begun AND added > 0 THEN
         outcome := 'unsigned';
         RETURN;
@@ -222,13 +223,14 @@ BEGIN
                 AS given (stream, version, name, state, leaf, number)
             ORDER BY given.number;
     END IF;
-    IF added > 0 AND cardinality(command_ids) > 0
-        AND EXISTS (SELECT FROM unnest(of_states) AS state WHERE octet_length(state) > 4096)
-        AND (
-            SELECT coalesce(sum(octet_length(entries.state)), 0) FROM @.entries
-                WHERE entries.trial = of_trial AND octet_length(entries.state) > 4096
-        ) > 33554432 THEN
-        RAISE EXCEPTION 'too much' USING ERRCODE = 'TD001';
+    IF cardinality(command_ids) > 0 AND (octet_length(of_states[1]) > 4096 OR added > 1) THEN
+        IF EXISTS (SELECT FROM unnest(of_states) AS state WHERE octet_length(state) > 4096)
+            AND (
+                SELECT coalesce(sum(octet_length(entries.state)), 0) FROM @.entries
+                    WHERE entries.trial = of_trial AND octet_length(entries.state) > 4096
+            ) > 33554432 THEN
+            RAISE EXCEPTION 'too much' USING ERRCODE = 'TD001';
+        END IF;
     END IF;
     IF cardinality(command_ids) = 1 THEN
         INSERT INTO @.commands (trial, command, request, first, last)

@@ -22,7 +22,9 @@ OPTIONS: Mapping[str, object] = {
     "tcp_user_timeout": 15_000,
     "application_name": "trialdomain",
 }
-"""The options of every connection. No statement is prepared in a session, which PgBouncer may hand to another one."""
+"""The options of every connection. Behind a pooler nothing is prepared, and else what a caller wants prepared."""
+_ONLY_ON_REQUEST = 2**31
+"""So often a statement is run before the driver prepares it unasked: never."""
 _WRITE = (
     "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, and in a user or a password @ as %40, / as %2F, ? as %3F, "
     ": as %3A and % as %25"
@@ -68,11 +70,26 @@ def connect(conninfo: str, place: str) -> psycopg.Connection[Any]:
     until = monotonic() + _STARTING_SECONDS
     while True:
         try:
-            return psycopg.connect(conninfo, **options)  # type: ignore[arg-type]  # each has the type of its parameter
+            return _connected(conninfo, options)
         except psycopg.Error as error:
             if not (_STARTING in str(error) and monotonic() < until):
                 raise LogUnusable(f"{place} cannot be opened: {_why(error)}") from None
         sleep(_PAUSE_SECONDS)
+
+
+def _connected(conninfo: str, options: Mapping[str, object]) -> psycopg.Connection[Any]:
+    """Connect, and let a caller prepare a statement unless a pooler may hand each transaction to another session.
+
+    PgBouncer tells its clients a process number of its own. Without a pooler, it is that of the session.
+    """
+    connection = psycopg.connect(conninfo, **options)  # type: ignore[arg-type]  # each has the type of its parameter
+    try:
+        if connection.execute("SELECT pg_backend_pid()").fetchone() == (connection.info.backend_pid,):
+            connection.prepare_threshold = _ONLY_ON_REQUEST
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _why(error: psycopg.Error) -> str:

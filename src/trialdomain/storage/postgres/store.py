@@ -185,7 +185,7 @@ class PostgresStore(PostgresReader, StoreRecorder):
     def _ask(self, call: "_Call", connection: Connection) -> _Told:
         few = len(call.leaves) <= _FEW
         statement = self.written(_APPEND_FEW if few else _APPEND)
-        (found,) = connection.execute(statement, call.arguments(as_texts=few), binary=True)
+        (found,) = connection.execute(statement, call.arguments(as_texts=few), binary=True, prepare=True)
         told = _Told(*found)
         self._connections.heard(told.now.timestamp())
         return told
