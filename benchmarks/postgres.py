@@ -38,7 +38,10 @@ _SAVED_AT_ONCE = 50
 
 @contextmanager
 def writers(side: str, address: str, number: int) -> Iterator[Sequence["subprocess.Popen[str]"]]:
-    """Start writers, each in a trial of its own."""
+    """Start writers, each in a trial of its own.
+
+    They open the log one after the other: the peer changes its tables when it opens them, and fails where two do.
+    """
     with ExitStack() as stack:
         found = []
         for writer in range(number):
@@ -49,7 +52,14 @@ def writers(side: str, address: str, number: int) -> Iterator[Sequence["subproce
                 encoding="utf-8",
             )
             found.append(stack.enter_context(process))
+            answer(process)
         yield found
+
+
+def answer(process: "subprocess.Popen[str]") -> None:
+    """Wait for the next line of a writer."""
+    if process.stdout is None or not process.stdout.readline():
+        raise RuntimeError("a writer has failed")
 
 
 def together(processes: Sequence["subprocess.Popen[str]"]) -> float:
@@ -60,8 +70,7 @@ def together(processes: Sequence["subprocess.Popen[str]"]) -> float:
             process.stdin.write("go\n")
             process.stdin.flush()
     for process in processes:
-        if process.stdout is None or not process.stdout.readline():
-            raise RuntimeError("a writer has failed")
+        answer(process)
     return (perf_counter() - start) / (APPENDS * len(processes))
 
 

@@ -90,15 +90,21 @@ def plain(address: str, writer: str, count: int) -> tuple[Act, Act]:
 SIDES = {"OURS": ours, "PLAIN": plain}
 
 
+def tell(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Append when a line comes."""
     side, address, writer, count = sys.argv[1:]
     work, close = SIDES[side](address, writer, int(count))
+    tell("ready")
     for _ in sys.stdin:
         start = perf_counter()
         work()
-        sys.stdout.write(f"{perf_counter() - start}\n")
-        sys.stdout.flush()
+        tell(str(perf_counter() - start))
     close()
 
 
