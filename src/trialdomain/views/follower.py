@@ -59,13 +59,11 @@ def rebuild(log: LogReader, tables: ViewTables, views: Bound, progress: Progress
 
 def _of_another_log(log: LogReader, tables: ViewTables) -> set[str]:
     """Name the live views with rows of a trial that the log does not have, or of other entries."""
-    heads, maker = log.heads(), Maker(log)
     live = {(one.view, one.number) for one in tables.generations() if one.live}
+    tracked = [one for one in tables.tracked() if (one.view, one.generation) in live]
+    heads, maker = log.heads(), Maker(log)  # after the positions: the views are never ahead of the log
     return {
-        one.view
-        for one in tables.tracked()
-        if (one.view, one.generation) in live
-        and not maker.has(one.trial, one.position, one.leaf, head=heads.get(one.trial, 0))
+        one.view for one in tracked if not maker.has(one.trial, one.position, one.leaf, head=heads.get(one.trial, 0))
     }
 
 
@@ -144,8 +142,10 @@ class Follower:
 
     def round(self) -> int:
         """Take what the log has now; return the number of entries of the view that was furthest behind."""
-        heads = self._log.heads()
         at = self._positions()
+        heads = (
+            self._log.heads()
+        )  # after the positions, which another process may move: they are never ahead of the log
         taken = 0
         if at.keys() - heads.keys():
             gone = ", ".join(sorted(at.keys() - heads.keys()))

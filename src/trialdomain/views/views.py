@@ -10,7 +10,7 @@ from trialdomain.errors import InputInvalid
 from trialdomain.history.following import POLL_SECONDS
 from trialdomain.storage.errors import StoreFailed
 from trialdomain.storage.store import LogReader
-from trialdomain.storage.view_tables import Table, Tracked, ViewTables
+from trialdomain.storage.view_tables import Generation, Table, Tracked, ViewTables
 from trialdomain.values.given.plain import is_a
 from trialdomain.values.given.text import short
 from trialdomain.values.progress import Progress, ignore_progress
@@ -90,14 +90,13 @@ class Views:
         Raises:
             ViewsUnusable: the place of the views is taken by something else.
         """
+        live, tracked = dict[str, Generation](), dict[tuple[str, int, str], Tracked]()
+        if self._log.has_views():
+            with self._opened(make=False) as tables:
+                live = {one.view: one for one in tables.generations() if one.live}
+                tracked = {(one.view, one.generation, one.trial): one for one in tables.tracked()}
+        # After the positions, which another process may move: they are never ahead of the log.
         heads, maker = dict(sorted(self._log.heads().items())), Maker(self._log)
-        if not self._log.has_views():
-            return [
-                self._status(name, trial, head, None, None) for name in self._views for trial, head in heads.items()
-            ]
-        with self._opened(make=False) as tables:
-            live = {one.view: one for one in tables.generations() if one.live}
-            tracked = {(one.view, one.generation, one.trial): one for one in tables.tracked()}
         found = []
         for name in self._views:
             generation = live.get(name)
