@@ -1,6 +1,7 @@
 """The contract of a store, tested through its interface only, so that it holds for every store."""
 
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -94,15 +95,19 @@ class TestAppending:
     def test_what_is_sealed_late_is_sealed_once(self, store: Store) -> None:
         asked: list[int] = []
 
-        def seal() -> list[StoredEvent]:
-            asked.append(1)
-            return events("T1", 1)
+        def seal(number: int) -> list[StoredEvent]:
+            asked.append(number)
+            return events(f"T{number}", 1)
 
-        store.append("T1", [Sealed(command("c1"), seal)])
-        first = list(asked)  # a store that compares the times asks again where an append came late
-        store.append("T1", [Sealed(command("c1"), seal)])
-        assert (asked, store.head("T1")) == (first, 1)
-        assert first == [1] or store.compares_times
+        counts = []
+        for number in (1, 2, 3):
+            asked.clear()
+            store.append(f"T{number}", [Sealed(command("c1"), partial(seal, number))])
+            counts.append(len(asked))
+            store.append(f"T{number}", [Sealed(command("c1"), partial(seal, number))])
+            assert (len(asked), store.head(f"T{number}")) == (counts[-1], 1)
+        # A store that compares the times asks again where an append came late, but hardly each time.
+        assert counts == [1, 1, 1] or (store.compares_times and min(counts) == 1)
 
     @pytest.mark.parametrize("versions", [(2,), (1, 3), (1, 1), (1, 2, 2)])
     def test_a_gap_or_a_repetition_in_a_stream_records_nothing(self, store: Store, versions: tuple[int, ...]) -> None:

@@ -17,9 +17,10 @@ from time import sleep
 import attrs
 import pytest
 from eventsourcing.persistence import StoredEvent
-from lossy_proxy import lossy_proxy
+from lossy_proxy import LossyProxy
 from postgres_server import NO_SERVER, Server, running
 from repeating import times
+from server_fronts import running_front
 
 from trialdomain import SigningKey
 from trialdomain.errors import LogCorrupt
@@ -303,7 +304,7 @@ class TestALostConnection:
     @pytest.mark.parametrize("mark", [b".append(", b"COMMIT\0"])
     def test_the_copy_is_made_once(self, original: Path, server: Server, what: str, mark: bytes) -> None:
         schema = server.new_schema()
-        with lossy_proxy(server) as proxy:
+        with running_front(LossyProxy, server) as proxy:
             proxy.lose(what, mark=mark)
             address = postgres_address(proxy.address(schema))
             assert address is not None

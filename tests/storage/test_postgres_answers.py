@@ -7,9 +7,10 @@ from hashlib import sha256
 import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError, StoredEvent
-from lossy_proxy import LossyProxy, lossy_proxy
+from lossy_proxy import LossyProxy
 from other_programs import consent
 from postgres_server import NO_SERVER, Server, running
+from server_fronts import running_front
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import Trials
@@ -30,7 +31,7 @@ APPEND = b"participant.consented.v1"
 
 @pytest.fixture
 def proxy(server: Server) -> Iterator[LossyProxy]:
-    with lossy_proxy(server) as proxy:
+    with running_front(LossyProxy, server) as proxy:
         yield proxy
 
 

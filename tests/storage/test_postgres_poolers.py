@@ -6,23 +6,23 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 from other_programs import consent
-from pooler import TransactionPooler, transaction_pooler
+from pooler import TransactionPooler
 from postgres_server import Server
+from server_fronts import running_front
 from site_desk import INVESTIGATOR, OPEN
 
 from trialdomain import Trials, verify
 from trialdomain.storage.open_store import open_store
 from trialdomain.storage.postgres.connections import Connection
 from trialdomain.storage.postgres.store import PostgresStore
+from trialdomain.values.ids import subject_of
 
-BEGUN = 4
-"""The entries of a trial that was registered."""
 PEOPLE = [f"S{number:03}" for number in range(1, 6)]
 
 
 @pytest.fixture
 def pooler(server: Server) -> Iterator[TransactionPooler]:
-    with transaction_pooler(server) as pooler:
+    with running_front(TransactionPooler, server) as pooler:
         yield pooler
 
 
@@ -58,8 +58,11 @@ def test_two_logs_behind_a_pooler_get_their_own_entries(server: Server, pooler: 
         desks = [trials.register(OPEN, by=INVESTIGATOR).acting(INVESTIGATOR) for trials in opened]
         for number, subject in enumerate(PEOPLE):
             consent(desks[number % 2], subject)
-        counts = [trials.trial(OPEN.trial).history().position for trials in opened]
-    assert counts == [BEGUN + 3, BEGUN + 2]
+        found = [
+            [person for entry in trials.trial(OPEN.trial).history().entries() if (person := subject_of(entry.stream))]
+            for trials in opened
+        ]
+    assert found == [["S001", "S003", "S005"], ["S002", "S004"]]
     for schema in schemas:
         assert verify(pooler.address(schema)).ok
 

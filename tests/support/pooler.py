@@ -2,61 +2,27 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from itertools import cycle
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
-from threading import Thread
 
-from postgres_server import Server
+from server_fronts import ServerFront
+from typing_extensions import override
 
-_SOCKET = ".s.PGSQL.5432"
 _SESSIONS = 2
 _KEY, _READY, _SYNC, _QUERY, _END = b"K", b"Z", b"S", b"Q", b"X"
 """The types of the messages of PostgreSQL's protocol that a pooler has to know."""
 
 
-class TransactionPooler:
-    """Gives each client two sessions of a server, which take turns; they never have the client's process number.
+class TransactionPooler(ServerFront):
+    """Gives each client two sessions of a server, which take turns; they never have the client's process number."""
 
-    Args:
-        folder: the folder of its socket.
-        server: the server.
-    """
-
-    def __init__(self, folder: Path, server: Server) -> None:
-        self._folder, self._server = folder, server
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(folder / _SOCKET))
-        self._listening.listen()
-        self._thread = Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def address(self, schema: str) -> str:
-        """Return the address of a schema by way of the pooler."""
-        return self._server.address(schema).replace(str(self._server.folder), str(self._folder))
-
-    def close(self) -> None:
-        """Accept no more clients."""
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                Thread(target=self._serve, args=(client,), daemon=True).start()
-
+    @override
     def _serve(self, client: socket.socket) -> None:
-        with ExitStack() as stack, suppress(OSError):
-            stack.enter_context(closing(client))
+        with ExitStack() as stack:
             startup = _sized(client)
             sessions, greeting = [], list[bytes]()
             for _ in range(_SESSIONS):
-                session = stack.enter_context(closing(socket.socket(socket.AF_UNIX)))
-                session.connect(str(self._server.folder / _SOCKET))
+                session = stack.enter_context(closing(self._session()))
                 session.sendall(startup)
                 greeting = [_hidden(kind, body) for kind, body in _until_ready(session)]
                 sessions.append(session)
@@ -108,16 +74,3 @@ def _exactly(sender: socket.socket, number: int) -> bytes:
             raise ConnectionError("it was closed")
         found += chunk
     return found
-
-
-@contextmanager
-def transaction_pooler(server: Server) -> Iterator[TransactionPooler]:
-    """Run a pooler in front of a server while a block lasts."""
-    folder = Path(mkdtemp(prefix="px-", dir="/tmp"))
-    folder.chmod(0o755)
-    pooler = TransactionPooler(folder, server)
-    try:
-        yield pooler
-    finally:
-        pooler.close()
-        rmtree(folder, ignore_errors=True)

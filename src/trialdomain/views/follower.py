@@ -143,9 +143,8 @@ class Follower:
     def round(self) -> int:
         """Take what the log has now; return the number of entries of the view that was furthest behind."""
         at = self._positions()
-        heads = (
-            self._log.heads()
-        )  # after the positions, which another process may move: they are never ahead of the log
+        # After the positions, which another process may move: they are never ahead of the log.
+        heads = self._log.heads()
         taken = 0
         if at.keys() - heads.keys():
             gone = ", ".join(sorted(at.keys() - heads.keys()))

@@ -110,7 +110,8 @@ CREATE FUNCTION @.recorded_at(state bytea) RETURNS timestamptz LANGUAGE sql STAB
     RETURN (convert_from(state, 'UTF8')::jsonb #>> '{meta,recorded_at}')::timestamptz;
 
 -- The plans of its statements are kept by a session, and may have been made while the tables were empty: then reading a
--- whole table seems cheapest, and stays so while it grows. So it never does.
+-- whole table seems cheapest, and stays so while it grows. So it never does. Most appends have one short state: no query
+-- adds up the long ones then.
 CREATE FUNCTION @.append(
     of_trial text, of_streams text[], of_versions bigint[], of_names text[], of_states bytea[], of_leaves bytea[],
     command_ids text[], requests bytea[], firsts bigint[], lasts bigint[],

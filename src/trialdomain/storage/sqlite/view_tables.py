@@ -139,9 +139,8 @@ class SQLiteViewTables:
 
     def _refuse_other(self) -> None:
         """Refuse a file that has something else."""
-        if (
-            self._is_empty()
-        ):  # asked first: the numbers come with the first table, perhaps from another process just now
+        # Asked first: the numbers come with the first table, perhaps from another process just now.
+        if self._is_empty():
             return
         (found,) = self._connection.execute("PRAGMA application_id").fetchone()
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
